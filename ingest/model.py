@@ -1,0 +1,84 @@
+"""The types that a record is made of on its way from the source to the receipt."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import enum
+from typing import Any
+
+CST = dt.timezone(dt.timedelta(hours=8), "CST")  # China has one zone and no summer time; metadata without one means this
+
+
+class State(enum.StrEnum):
+    """Where a record stands. It changes only in the ledger, in one transaction with its event."""
+
+    LISTED = "listed"  # seen at the source, nothing read
+    RECEIVED = "received"  # in staging, digests taken
+    CHECKED = "checked"
+    FILED = "filed"  # has its retention, 电子文件号 and 档号
+    PACKAGED = "packaged"
+    DEPOSITED = "deposited"  # in the object store, proved
+    ACKNOWLEDGED = "acknowledged"  # the producer has its receipt
+    REJECTED = "rejected"  # bad content; the producer is told why
+    HELD = "held"  # a person must decide
+    DUPLICATE = "duplicate"  # the same content was taken before
+
+    @property
+    def final(self) -> bool:
+        return self in (State.ACKNOWLEDGED, State.REJECTED, State.DUPLICATE)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class StagedFile:
+    """One file of a record in staging, with the fixity values of the one pass in which it was read.
+
+    ``path`` is the payload path below ``data/`` (POSIX, relative, NFC, safe); ``source_path`` is the name as the producer
+    gave it; ``staged`` is where its bytes stand, relative to the record's staging folder (never a hostile name).
+    """
+
+    path: str
+    source_path: str
+    staged: str
+    size: int
+    sha256: str
+    sm3: str
+    crc32: int
+
+    def as_json(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> StagedFile:
+        return cls(**data)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Filing:
+    """The answer of the 三合一 schedule for one record, and the numbers it was given, once for ever.
+
+    ``retention_code`` is ``Y`` or ``D<years>``; ``matched_by`` is the level of domain/three-in-one §1.4 that hit
+    (handling_item_code, implementation_code, basic_code, matter_type, category_default); ``why`` says it in words.
+    """
+
+    schedule_id: str
+    schedule_version: str
+    entry_no: str
+    fonds_no: str
+    category: str  # "ZY·XK"
+    year: int
+    retention_code: str
+    org_code: str | None
+    matched_by: str
+    why: str
+    open_control: str
+    access_control: str
+    electronic_record_code: str  # 电子文件号
+    archival_code: str  # 档号
+
+    def as_json(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Filing:
+        return cls(**data)
