@@ -1,0 +1,76 @@
+"""The event chain: each event carries the digest of the one before, so who alters the ledger is found out."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+
+from ingest.ledger.tables import chain_head, event
+from sip import canonical
+
+GENESIS = "0" * 64
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ChainFault:
+    """One broken link: ``seq`` where it was seen, ``code`` what is wrong (CHAIN-GAP, CHAIN-PREV, CHAIN-DIGEST, CHAIN-HEAD)."""
+
+    seq: int
+    code: str
+    text: str
+
+
+def link(seq: int, at: str, kind: str, record_id: str | None, detail: str, prev: str) -> str:
+    """SHA-256 (hex) over one event in canonical form."""
+    body = {"seq": seq, "at": at, "kind": kind, "record": record_id, "detail": detail, "prev": prev}
+    return hashlib.sha256(canonical.dumps(body)).hexdigest()
+
+
+class ChainWriter:
+    """Appends events within one transaction.
+
+    The head is locked at once and written back in ``close``: writing transactions stand in a row from their first statement,
+    so they can neither deadlock nor draw the same number.
+    """
+
+    def __init__(self, conn: Connection, now: str) -> None:
+        self._conn = conn
+        self._now = now
+        head = conn.execute(select(chain_head.c.seq, chain_head.c.digest).with_for_update()).one()
+        self._seq, self._digest = int(head.seq), str(head.digest)
+        self._rows: list[dict[str, Any]] = []
+
+    def append(self, kind: str, record_id: str | None, detail: dict[str, Any]) -> None:
+        seq, prev = self._seq + 1, self._digest
+        text = canonical.dumps(detail).decode().rstrip("\n")
+        digest = link(seq, self._now, kind, record_id, text, prev)
+        self._rows.append(
+            {"seq": seq, "at": self._now, "kind": kind, "record_id": record_id, "detail": text,
+             "prev": prev, "digest": digest}
+        )  # fmt: skip
+        self._seq, self._digest = seq, digest
+
+    def close(self) -> None:
+        if self._rows:
+            self._conn.execute(insert(event), self._rows)
+            self._conn.execute(update(chain_head).values(seq=self._seq, digest=self._digest))
+
+
+def verify(conn: Connection) -> Iterator[ChainFault]:
+    """Walk the whole chain and tell every edited, deleted, inserted or reordered event."""
+    expected, prev = 1, GENESIS
+    for row in conn.execute(select(event).order_by(event.c.seq)):
+        if row.seq != expected:
+            yield ChainFault(row.seq, "CHAIN-GAP", f"{expected}…{row.seq - 1} missing")
+        elif row.prev != prev:
+            yield ChainFault(row.seq, "CHAIN-PREV", "does not follow the event before")
+        if link(row.seq, row.at, row.kind, row.record_id, row.detail, row.prev) != row.digest:
+            yield ChainFault(row.seq, "CHAIN-DIGEST", "content differs from its digest")
+        expected, prev = row.seq + 1, row.digest
+    head = conn.execute(select(chain_head.c.seq, chain_head.c.digest)).one()
+    if (head.seq, head.digest) != (expected - 1, prev):
+        yield ChainFault(head.seq, "CHAIN-HEAD", "the head is not the last event")

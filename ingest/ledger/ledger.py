@@ -1,0 +1,176 @@
+"""The ledger: the database of records, states, findings, packages, receipts and the event chain.
+
+A record's state changes only through :meth:`Transaction.move`, in one transaction with its event.
+SQLite (WAL, synchronous=FULL) and PostgreSQL behave alike: writers stand in a row at the chain's head.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from ingest.ledger import chain, migrate
+from ingest.ledger.tables import batch, number, record, sequence
+from ingest.model import State
+
+
+class Ledger:
+    """One ledger behind one SQLAlchemy URL. Not shared over a fork; cheap to open."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._engine = _engine(url)
+
+    def upgrade(self) -> None:
+        """Bring the schema to the newest migration; does nothing when it is there."""
+        migrate.upgrade(self._engine)
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @contextlib.contextmanager
+    def begin(self) -> Iterator[Transaction]:
+        """A writing transaction; its events are chained at the end, all or nothing."""
+        with self._engine.begin() as conn:
+            tx = Transaction(conn)
+            yield tx
+            tx.chain.close()
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A consistent view for reading; takes no write lock."""
+        with self._engine.connect().execution_options(guidang_readonly=True) as conn, conn.begin():
+            yield conn
+
+    def records(self, batch_id: str, states: Iterable[State]) -> list[Mapping[str, Any]]:
+        """The records of a batch that stand in one of ``states``, in filing order."""
+        with self.read() as conn:
+            rows = conn.execute(
+                sa.select(record)
+                .where(record.c.batch_id == batch_id, record.c.state.in_([s.value for s in states]))
+                .order_by(record.c.position)
+            )
+            return [dict(r._mapping) for r in rows]
+
+
+class Transaction:
+    """The things that can be done to the ledger, all within one database transaction."""
+
+    def __init__(self, conn: Connection) -> None:
+        self.conn = conn
+        self.now = dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds")
+        self.chain = chain.ChainWriter(conn, self.now)
+
+    def add_batch(self, batch_id: str, run_id: str, as_of: str, records: Sequence[Mapping[str, Any]]) -> None:
+        """Enter a batch and its listed records."""
+        self.conn.execute(sa.insert(batch).values(id=batch_id, run_id=run_id, as_of=as_of, created_at=self.now))
+        self.conn.execute(
+            sa.insert(record),
+            [
+                {"findings": [], "failures": 0, "state": State.LISTED.value, "as_of": as_of, "updated_at": self.now,
+                 "batch_id": batch_id, "position": i, **r}
+                for i, r in enumerate(records)
+            ],
+        )  # fmt: skip
+        self.chain.append("batch", None, {"batch": batch_id, "run": run_id, "records": [r["id"] for r in records]})
+
+    def known(self, ids: Iterable[str]) -> set[str]:
+        """Which of these record ids the ledger holds already."""
+        out: set[str] = set()
+        todo = list(ids)
+        for start in range(0, len(todo), 500):
+            some = todo[start : start + 500]
+            out |= set(self.conn.execute(sa.select(record.c.id).where(record.c.id.in_(some))).scalars())
+        return out
+
+    def state_of(self, record_id: str) -> State:
+        return State(self.conn.execute(sa.select(record.c.state).where(record.c.id == record_id)).scalar_one())
+
+    def move(
+        self,
+        record_id: str,
+        before: Iterable[State],
+        after: State,
+        kind: str,
+        detail: Mapping[str, Any] | None = None,
+        **columns: Any,
+    ) -> bool:
+        """Change a record's state with its event; False when it no longer stands in ``before`` (another run was faster)."""
+        done = self.conn.execute(
+            sa.update(record)
+            .where(record.c.id == record_id, record.c.state.in_([s.value for s in before]))
+            .values(state=after.value, updated_at=self.now, last_error=None, **columns)
+        )
+        if not done.rowcount:
+            return False
+        self.chain.append(kind, record_id, {"state": after.value, **(detail or {})})
+        return True
+
+    def fail(self, record_id: str, stage: str, error: str) -> None:
+        """Note machine trouble; the state stays, so that the next try begins where this one stopped."""
+        self.conn.execute(
+            sa.update(record)
+            .where(record.c.id == record_id)
+            .values(failures=record.c.failures + 1, last_error=error[:2000], updated_at=self.now)
+        )
+        self.chain.append("failed", record_id, {"stage": stage, "error": error[:200]})
+
+    def next_serial(self, scope: str) -> int:
+        """Draw the next number of a sequence; gapless, because it is undone with the transaction."""
+        last = self.conn.execute(sa.select(sequence.c.last).where(sequence.c.scope == scope).with_for_update()).scalar()
+        if last is None:
+            self.conn.execute(sa.insert(sequence).values(scope=scope, last=1))
+            return 1
+        self.conn.execute(sa.update(sequence).where(sequence.c.scope == scope).values(last=last + 1))
+        return int(last) + 1
+
+    def number_of(self, agency: str, case_no: str) -> dict[str, Any] | None:
+        """The filing that a case got when it was first filed; later versions keep it."""
+        filing = self.conn.execute(
+            sa.select(number.c.filing).where(number.c.agency == agency, number.c.case_no == case_no)
+        ).scalar()
+        return dict(filing) if filing is not None else None
+
+    def give_number(self, agency: str, case_no: str, filing: Mapping[str, Any]) -> None:
+        self.conn.execute(
+            sa.insert(number).values(
+                agency=agency,
+                case_no=case_no,
+                electronic_record_code=filing["electronic_record_code"],
+                archival_code=filing["archival_code"],
+                filing=dict(filing),
+            )
+        )
+
+
+def _engine(url: str) -> Engine:
+    engine = sa.create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
+    if engine.dialect.name == "sqlite":
+        _make_sqlite_safe(engine)
+    return engine
+
+
+def _make_sqlite_safe(engine: Engine) -> None:
+    """Real transactions, the write lock taken at their start (no deadlock on upgrade), and durability before speed."""
+
+    @sa.event.listens_for(engine, "connect")
+    def _connect(dbapi: Any, _: Any) -> None:
+        dbapi.isolation_level = None  # the driver must not begin transactions by itself
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=60000", "foreign_keys=ON"):
+            dbapi.execute(f"PRAGMA {pragma}")
+
+    @sa.event.listens_for(engine, "begin")
+    def _begin(conn: Connection) -> None:
+        readonly = conn.get_execution_options().get("guidang_readonly")
+        conn.exec_driver_sql("BEGIN" if readonly else "BEGIN IMMEDIATE")

@@ -1,0 +1,123 @@
+"""Where one installation keeps its things, and what it is configured to do.
+
+Everything hangs below one home folder (``GUIDANG_HOME``, by default ``var/`` beside the code). Secrets never stand in the
+configuration; they are files of mode 0600 below ``secrets/`` or environment variables.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ingest.paths import ROOT
+
+
+class ConfigError(Exception):
+    """The installation is not configured as it must be. Trying again does not help; the text says what to mend."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Agency:
+    """A producer: who delivers, into which fonds, and by which policy its signatures are judged."""
+
+    id: str
+    name: str
+    uscc: str
+    region_code: str
+    fonds_no: str
+    fonds_name: str
+    policy: Mapping[str, str]
+    raw: Mapping[str, Any]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Limits:
+    """What one delivery may cost. Sizes in bytes, times in seconds."""
+
+    metadata_bytes: int = 8 * 1024**2
+    file_bytes: int = 20 * 1024**3
+    files: int = 100_000
+    record_seconds: float = 300.0
+    worker_memory: int = 4 * 1024**3
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Home:
+    """One installation. All paths are absolute."""
+
+    root: Path
+    limits: Limits = dataclasses.field(default_factory=Limits)
+
+    @classmethod
+    def of(cls, root: Path | str | None = None) -> Home:
+        """The home at ``root``, else at ``GUIDANG_HOME``, else ``var/``."""
+        given = root or os.environ.get("GUIDANG_HOME") or ROOT / "var"
+        return cls(Path(given).resolve())
+
+    @property
+    def config(self) -> Path:
+        return self.root / "config"
+
+    @property
+    def inbox(self) -> Path:
+        return self.root / "inbox"
+
+    @property
+    def outbox(self) -> Path:
+        return self.root / "outbox"
+
+    @property
+    def staging(self) -> Path:
+        return self.root / "staging"
+
+    @property
+    def packages(self) -> Path:
+        return self.root / "packages"
+
+    @property
+    def secrets(self) -> Path:
+        return self.root / "secrets"
+
+    @property
+    def trust(self) -> Path:
+        return self.config / "trust"
+
+    @property
+    def schedules(self) -> Path:
+        return self.config / "schedules"
+
+    @property
+    def database_url(self) -> str:
+        """SQLAlchemy URL of the ledger: ``GUIDANG_DATABASE_URL``, else SQLite in the home."""
+        return os.environ.get("GUIDANG_DATABASE_URL") or f"sqlite:///{self.root / 'ledger.db'}"
+
+    def agencies(self) -> dict[str, Agency]:
+        """The agency registry by id. Raises ConfigError when it is absent or broken."""
+        path = self.config / "agencies.json"
+        try:
+            entries = json.loads(path.read_text("utf-8"))["agencies"]
+            return {e["id"]: _agency(e) for e in entries}
+        except FileNotFoundError:
+            raise ConfigError(
+                f"没有机构登记表 {path}；用 `guidang sample` 生成样例，或照 docs/configuration.md 编写。"
+                f" / No agency registry at {path}: make the sample with `guidang sample`, or write one."
+            ) from None
+        except (ValueError, KeyError, TypeError) as e:
+            raise ConfigError(f"机构登记表有误 / agency registry is broken: {path}: {e}") from e
+
+
+def _agency(e: Mapping[str, Any]) -> Agency:
+    return Agency(
+        id=e["id"],
+        name=e["name"],
+        uscc=e["uscc"],
+        region_code=e["region_code"],
+        fonds_no=e["fonds_no"],
+        fonds_name=e.get("fonds_name", e["fonds_no"]),
+        policy=dict(e.get("policy", {})),
+        raw=e,
+    )

@@ -1,0 +1,305 @@
+"""The pipeline in one readable place: discover, then receive → check → file → package → deposit → acknowledge.
+
+Each stage is a plain function over one batch. It takes the records that stand in its input state, works on each in
+isolation, writes each outcome to the ledger at once, and raises ``StageFailed`` at the end when machine trouble left some
+where they were: Airflow's retry, an operator's clear or the next night redo exactly those. Bad content never raises.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from ingest.findings import Finding, Severity, gravest
+from ingest.ledger import Ledger, Transaction
+from ingest.ledger.tables import batch as batch_table
+from ingest.ledger.tables import record as record_table
+from ingest.model import State
+from ingest.settings import Home
+from ingest.sources import Delivery, open_source
+from ingest.steps import acknowledge as ack
+from ingest.steps import check as check_step
+from ingest.steps import deposit as deposit_step
+from ingest.steps import filing as filing_step
+from ingest.steps import house
+from ingest.steps import package as package_step
+from ingest.steps import receive as receive_step
+from ingest.steps.receive import findings_of
+from ingest.workers import Done, Work, Workers
+
+Row = Mapping[str, Any]
+
+
+class StageFailed(Exception):
+    """Machine trouble left records of a batch undone. Running the stage again redoes exactly those."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class StageResult:
+    """What one stage did to one batch: records by the state they went to, and its seconds."""
+
+    stage: str
+    batch_id: str
+    states: dict[str, int]
+    seconds: float
+
+
+# ------------------------------------------------------------------------------------------------ discover
+
+
+def discover(
+    home: Home, ledger: Ledger, *, run_id: str, as_of: str, source: str = "", batch_size: int = 500,
+    cases: Iterable[str] = (),
+) -> list[str]:  # fmt: skip
+    """List what is new at the source into batches of this run and return the ids of all batches with work to do.
+
+    Unfinished batches of earlier runs come first. ``as_of`` is the night's logical time (ISO 8601 with offset): whatever is
+    dated by the archive in these records is dated so. ``cases`` limits the run to deliveries of these 办件编号.
+    Run again for the same run, it returns the same batches, and further ones for what has come since.
+    """
+    wanted = tuple(cases)
+    listed = {
+        record_id(d): {"agency": d.agency, "delivery": d.name, "location": d.location, "source": source}
+        for d in open_source(home, source).deliveries()
+        if not wanted or d.name.startswith(wanted)
+    }
+    with ledger.begin() as tx:
+        known = tx.known(listed)
+        new = [{"id": i, **d} for i, d in listed.items() if i not in known]
+        first = _batches_of(tx, run_id)
+        for n, start in enumerate(range(0, len(new), batch_size), start=first):
+            tx.add_batch(f"{_short(run_id)}-{n:03d}", run_id, as_of, new[start : start + batch_size])
+    return open_batches(ledger, run_id)
+
+
+def record_id(delivery: Delivery) -> str:
+    """A delivery's id: the same listing gives the same id, a delivery written anew another."""
+    text = "\0".join((delivery.agency, delivery.name, delivery.location, delivery.fingerprint))
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:24]
+
+
+def open_batches(ledger: Ledger, run_id: str) -> list[str]:
+    """Batches of this run and all others with unfinished records, in the order in which they were made."""
+    unfinished = [s.value for s in State if not s.final and s is not State.HELD]
+    with ledger.read() as conn:
+        rows = conn.execute(
+            sa.select(batch_table.c.id)
+            .where(
+                sa.or_(
+                    batch_table.c.run_id == run_id,
+                    sa.exists().where(
+                        record_table.c.batch_id == batch_table.c.id, record_table.c.state.in_(unfinished)
+                    ),
+                )
+            )
+            .order_by(batch_table.c.created_at, batch_table.c.id)
+        )
+        return [r.id for r in rows]
+
+
+def _batches_of(tx: Transaction, run_id: str) -> int:
+    return int(
+        tx.conn.execute(
+            sa.select(sa.func.count()).select_from(batch_table).where(batch_table.c.run_id == run_id)
+        ).scalar_one()
+    )
+
+
+def _short(run_id: str) -> str:
+    """A run id as part of a folder name."""
+    return hashlib.sha256(run_id.encode()).hexdigest()[:12]
+
+
+# ------------------------------------------------------------------------------------------------ the six stages
+
+
+def receive(home: Home, ledger: Ledger, batch_id: str, workers: Workers) -> StageResult:
+    """source → staging: one pass over every byte, fixity values taken, what was delivered before is recognised."""
+    return _in_workers("receive", home, ledger, batch_id, workers, [State.LISTED], receive_step.work, _received)
+
+
+def check(home: Home, ledger: Ledger, batch_id: str, workers: Workers) -> StageResult:
+    """The 四性检测 of each record, in killable processes."""
+    return _in_workers("check", home, ledger, batch_id, workers, [State.RECEIVED], check_step.work, _checked)
+
+
+def file(home: Home, ledger: Ledger, batch_id: str, workers: Workers) -> StageResult:
+    """Match each record to the schedule in force and give it its numbers, in the batch's order and once for ever."""
+    started = time.monotonic()
+    states: Counter[str] = Counter()
+    errors: list[str] = []
+    agencies = house.agencies(home)
+    rows = ledger.records(batch_id, [State.CHECKED])
+    for start in range(0, len(rows), _FILING_GROUP):
+        with ledger.begin() as tx:
+            for row in rows[start : start + _FILING_GROUP]:
+                try:
+                    record = filing_step.load(home, row)
+                except OSError as e:
+                    tx.fail(row["id"], "file", str(e))
+                    errors.append(f"{row['delivery']}: {e}")
+                    continue
+                fonds_no = agencies[row["agency"]].fonds_no
+                states[filing_step.file_record(tx, house.schedules(home), row, record, fonds_no)] += 1
+    return _result("file", batch_id, states, errors, started)
+
+
+def package(home: Home, ledger: Ledger, batch_id: str, workers: Workers) -> StageResult:
+    """One deterministic bag a record."""
+    return _in_workers("package", home, ledger, batch_id, workers, [State.FILED], package_step.work, _packaged)
+
+
+def deposit(home: Home, ledger: Ledger, batch_id: str, workers: Workers) -> StageResult:
+    """Package → object store, proved by reading back, then the commit mark."""
+    return _in_workers("deposit", home, ledger, batch_id, workers, [State.PACKAGED], deposit_step.work, _deposited)
+
+
+def acknowledge(home: Home, ledger: Ledger, batch_id: str, workers: Workers) -> StageResult:
+    """Receipts to the source for all that is decided; staging is emptied only now."""
+    started = time.monotonic()
+    states: Counter[str] = Counter()
+    for row in ledger.records(batch_id, [State.DEPOSITED, State.REJECTED, State.DUPLICATE, State.ACKNOWLEDGED]):
+        before = State(row["state"])
+        outcome = State.ACKNOWLEDGED if before is State.DEPOSITED else before
+        if row["receipt_at"] is None:
+            code = ack.send(open_source(home, row["source"]), row, outcome)
+            with ledger.begin() as tx:
+                tx.move(row["id"], [before], outcome, "acknowledged", {"receipt": code},
+                        receipt_code=code, receipt_at=tx.now)  # fmt: skip
+            states[outcome.value] += 1
+        ack.clean(home, row)
+    return _result("acknowledge", batch_id, states, [], started)
+
+
+STAGES: dict[str, Callable[[Home, Ledger, str, Workers], StageResult]] = {
+    "receive": receive,
+    "check": check,
+    "file": file,
+    "package": package,
+    "deposit": deposit,
+    "acknowledge": acknowledge,
+}
+_FILING_GROUP = 50  # records filed in one transaction
+
+
+# ------------------------------------------------------------------------------------------------ outcomes
+
+
+def _received(tx: Transaction, row: Row, out: Mapping[str, Any]) -> State:
+    findings = findings_of(out["findings"])
+    facts = {"case_no": out["case_no"], "version": out["version"], "files": out["files"],
+             "content_digest": out["content_digest"]}  # fmt: skip
+    if out["final"]:
+        return _settle(tx, row, State.LISTED, State.REJECTED, "received", findings, **facts)
+    identity = f"{row['agency']}|{out['case_no']}|{out['version']}"
+    same = tx.conn.execute(
+        sa.select(record_table.c.id, record_table.c.content_digest).where(record_table.c.identity == identity)
+    ).one_or_none()
+    if same is not None and same.id != row["id"]:
+        if same.content_digest == out["content_digest"]:
+            findings = [Finding("RCV-ALREADY-ARCHIVED")]
+            return _settle(tx, row, State.LISTED, State.DUPLICATE, "received", findings, duplicate_of=same.id, **facts)
+        findings.append(Finding("RCV-VERSION-CONFLICT"))
+        return _settle(tx, row, State.LISTED, State.HELD, "received", findings, **facts)
+    if _has_other_version(tx, row["agency"], out["case_no"], row["id"]):
+        findings.append(Finding("RCV-NEW-VERSION", params={"version": str(out["version"])}))
+    return _settle(tx, row, State.LISTED, State.RECEIVED, "received", findings, identity=identity, **facts)
+
+
+def _has_other_version(tx: Transaction, agency: str, case_no: str, record: str) -> bool:
+    return bool(
+        tx.conn.execute(
+            sa.select(
+                sa.exists().where(
+                    record_table.c.agency == agency,
+                    record_table.c.case_no == case_no,
+                    record_table.c.identity.is_not(None),
+                    record_table.c.id != record,
+                )
+            )
+        ).scalar()
+    )
+
+
+def _checked(tx: Transaction, row: Row, out: Mapping[str, Any]) -> State:
+    findings = findings_of(out["findings"])
+    worst = gravest(findings)
+    after = State.REJECTED if worst is Severity.REJECT else State.HELD if worst is Severity.HOLD else State.CHECKED
+    return _settle(tx, row, State.RECEIVED, after, "checked", findings)
+
+
+def _packaged(tx: Transaction, row: Row, out: Mapping[str, Any]) -> State:
+    tx.move(row["id"], [State.FILED], State.PACKAGED, "packaged", {"sha256": out["sha256"], "size": out["size"]},
+            package_sha256=out["sha256"], package_size=out["size"], payload_bytes=out["payload_bytes"],
+            object_key=out["key"])  # fmt: skip
+    return State.PACKAGED
+
+
+def _deposited(tx: Transaction, row: Row, out: Mapping[str, Any]) -> State:
+    findings = findings_of(row["findings"]) + findings_of(out["findings"])
+    after = State.HELD if out["findings"] else State.DEPOSITED
+    return _settle(tx, row, State.PACKAGED, after, "deposited", findings, key=row["object_key"])
+
+
+def _settle(
+    tx: Transaction, row: Row, before: State, after: State, kind: str, findings: list[Finding], *,
+    key: str | None = None, **columns: Any,
+) -> State:  # fmt: skip
+    """Move a record and keep its findings; a rejected one gives its identity back, so that a mended one may come."""
+    if after is State.REJECTED:
+        columns["identity"] = None
+    detail: dict[str, Any] = {"codes": sorted({f.code for f in findings})}
+    if key is not None:
+        detail["key"] = key
+    if columns.get("content_digest"):
+        detail["content"] = columns["content_digest"]
+    tx.move(row["id"], [before], after, kind, detail, findings=[f.as_json() for f in findings], **columns)
+    return after
+
+
+# ------------------------------------------------------------------------------------------------ the common shape
+
+
+def _in_workers(
+    stage: str, home: Home, ledger: Ledger, batch_id: str, workers: Workers, before: list[State], work: Work,
+    settle: Callable[[Transaction, Row, Mapping[str, Any]], State],
+) -> StageResult:  # fmt: skip
+    """Run ``work`` for the batch's records in worker processes and settle what comes back, several in one transaction."""
+    started = time.monotonic()
+    states: Counter[str] = Counter()
+    errors: list[str] = []
+    rows = ledger.records(batch_id, before)
+    for done in workers.map(work, [dict(r) for r in rows]):
+        with ledger.begin() as tx:
+            for d in done:
+                if d.value is not None:
+                    states[settle(tx, d.job, d.value)] += 1
+                elif d.lost is not None:
+                    states[_lost(tx, stage, before, d)] += 1
+                else:
+                    tx.fail(d.job["id"], stage, d.error or "")
+                    errors.append(f"{d.job['delivery']}: {d.error}")
+    return _result(stage, batch_id, states, errors, started)
+
+
+def _result(stage: str, batch_id: str, states: Counter[str], errors: list[str], started: float) -> StageResult:
+    if errors:
+        shown = "\n  ".join(errors[:20])
+        raise StageFailed(
+            f"{stage} {batch_id}: {len(errors)} 件因机器故障未完成，重跑本任务即可 / "
+            f"{len(errors)} records undone, run this task again:\n  {shown}"
+        )
+    return StageResult(stage, batch_id, {str(k): v for k, v in states.items()}, time.monotonic() - started)
+
+
+def _lost(tx: Transaction, stage: str, before: list[State], done: Done) -> State:
+    findings = [*findings_of(done.job["findings"]), Finding("RCV-WORKER-LOST", params={"stage": stage})]
+    tx.move(done.job["id"], before, State.HELD, "held", {"stage": stage, "lost": done.lost},
+            findings=[f.as_json() for f in findings])  # fmt: skip
+    return State.HELD

@@ -1,0 +1,59 @@
+"""Check one record: metadata, signatures, formats, package shape; all that can be checked, reported together.
+
+Reads only staging and configuration; writes what it found beside the staged files. Runs in a worker process that may be
+killed: the parsers in here meet hostile files.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import Any
+
+from ingest.checks import CheckContext
+from ingest.checks import run as run_checks
+from ingest.metadata import strictjson
+from ingest.model import StagedFile
+from ingest.settings import Home
+from ingest.sources.base import METADATA
+from ingest.steps import house
+from ingest.steps.receive import findings_of, staged
+from sip import canonical
+
+RECORD, CHECKS, SIGNATURES, EVIDENCE = "record.json", "checks.json", "signatures.json", "evidence"
+
+
+def work(home: Home, job: dict[str, Any]) -> dict[str, Any]:
+    """Worker side of the check stage; ``job`` is the record's ledger row."""
+    base = staged(home, job["batch_id"], job["id"])
+    files = [StagedFile.from_json(f) for f in job["files"]]
+    context = CheckContext(
+        as_of=dt.datetime.fromisoformat(job["as_of"]),
+        agency=house.agencies(home)[job["agency"]].raw,
+        trust=house.trust(home),
+        prior=findings_of(job["findings"]),
+    )
+    report = run_checks(strictjson.loads((base / METADATA).read_bytes()), files, base, context)
+    findings = [f.as_json() for f in report.findings]
+    _write(base / RECORD, canonical.dumps(report.record))
+    _write(
+        base / CHECKS,
+        canonical.dumps({"schema": "guidang.checks/1.0", "as_of": job["as_of"], "stage": "归档",
+                         "standard": "DA/T 70-2018", "items": report.items, "findings": findings}),
+    )  # fmt: skip
+    _write(
+        base / SIGNATURES,
+        canonical.dumps({"schema": "guidang.signatures/1.0", "as_of": job["as_of"], "trust": house.trust(home).digest,
+                         "files": report.signatures}),
+    )  # fmt: skip
+    (base / EVIDENCE).mkdir(exist_ok=True)
+    for name, data in report.evidence.items():
+        _write(base / EVIDENCE / name, data)
+    return {"findings": findings}
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Whole or not at all: a killed worker leaves no half file behind under the real name."""
+    temp = path.with_name(f".{path.name}.tmp")
+    temp.write_bytes(data)
+    temp.replace(path)

@@ -1,0 +1,50 @@
+"""File one record: the schedule decides its class and retention, the ledger's sequences give its numbers, once for ever."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from ingest.findings import Finding
+from ingest.ledger import Transaction
+from ingest.model import State
+from ingest.schedule import NoMatch, ScheduleSet, assign
+from ingest.settings import Home
+from ingest.steps import check
+from ingest.steps.receive import findings_of, staged
+
+
+def load(home: Home, row: Mapping[str, Any]) -> dict[str, Any]:
+    """The canonical record as the check stage left it in staging. Raises OSError when staging has lost it."""
+    data: dict[str, Any] = json.loads((staged(home, row["batch_id"], row["id"]) / check.RECORD).read_bytes())
+    return data
+
+
+def file_record(
+    tx: Transaction, schedules: ScheduleSet, row: Mapping[str, Any], record: dict[str, Any], fonds_no: str
+) -> State:
+    """File ``record`` within ``tx``; a case that has its numbers keeps them in every later version."""
+    if tx.state_of(row["id"]) is not State.CHECKED:
+        return tx.state_of(row["id"])  # another run was faster: no number may be drawn for nothing
+    findings = findings_of(row["findings"])
+    filing = tx.number_of(row["agency"], row["case_no"])
+    if filing is None:
+        match = schedules.match(record, fonds_no)
+        findings += match.findings
+        if isinstance(match, NoMatch):
+            return _settle(tx, row, State.HELD, findings)
+        filing = assign(match, record, tx.next_serial).as_json()
+        tx.give_number(row["agency"], row["case_no"], filing)
+    return _settle(
+        tx, row, State.FILED, findings, filing=filing,
+        electronic_record_code=filing["electronic_record_code"], archival_code=filing["archival_code"],
+    )  # fmt: skip
+
+
+def _settle(tx: Transaction, row: Mapping[str, Any], after: State, findings: list[Finding], **columns: Any) -> State:
+    detail = {"codes": sorted({f.code for f in findings})}
+    if "filing" in columns:
+        detail["filing"] = columns["filing"]
+    tx.move(row["id"], [State.CHECKED], after, "filed", detail, findings=[f.as_json() for f in findings], **columns)
+    return after

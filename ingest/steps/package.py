@@ -1,0 +1,109 @@
+"""Wrap one filed record in its BagIt package: the same record gives the same bytes, whenever and wherever it is done."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ingest.model import Filing, StagedFile
+from ingest.settings import Agency, Home
+from ingest.steps import check, house
+from ingest.steps.receive import staged
+from sip import canonical, premis, xml
+from sip.package import PackagePlan, Payload, publish, write_package
+
+
+def local_package(home: Home, batch_id: str, record_id: str) -> Path:
+    """Where a record's package waits for its deposit."""
+    return home.packages / batch_id / f"{record_id}.zip"
+
+
+def work(home: Home, job: dict[str, Any]) -> dict[str, Any]:
+    """Worker side of the package stage; ``job`` is the record's ledger row."""
+    base = staged(home, job["batch_id"], job["id"])
+    final = local_package(home, job["batch_id"], job["id"])
+    final.parent.mkdir(parents=True, exist_ok=True)
+    attempt = final.with_name(f".{job['id']}-{os.getpid()}.attempt")
+    try:
+        result = write_package(attempt, plan(job, base, house.agencies(home)[job["agency"]]))
+        publish(attempt, final)
+    finally:
+        attempt.unlink(missing_ok=True)
+    return {"sha256": result.sha256, "size": result.size, "payload_bytes": result.payload_bytes,
+            "key": object_key(Filing.from_json(job["filing"]), job["version"])}  # fmt: skip
+
+
+def plan(job: Mapping[str, Any], base: Path, agency: Agency) -> PackagePlan:
+    """What goes into the package of a record whose staging folder is ``base``."""
+    filing = Filing.from_json(job["filing"])
+    as_of = dt.datetime.fromisoformat(job["as_of"])
+    record = archived_record(json.loads((base / check.RECORD).read_bytes()), filing, agency, as_of)
+    checks = (base / check.CHECKS).read_bytes()
+    tags = {
+        "record.json": canonical.dumps(record),
+        "filing.json": canonical.dumps({"schema": "guidang.filing/1.0", **filing.as_json()}),
+        "checks.json": checks,
+        "signatures.json": (base / check.SIGNATURES).read_bytes(),
+        "base_info.xml": xml.base_info(record),
+        "process_info.xml": xml.process_info(record),
+        "premis.xml": premis.build(record, as_of=as_of),
+    }
+    for item in sorted((base / check.EVIDENCE).iterdir()):
+        tags[f"{check.EVIDENCE}/{item.name}"] = item.read_bytes()
+    return PackagePlan(
+        identifier=filing.electronic_record_code,
+        version=job["version"],
+        as_of=as_of,
+        payload=[
+            Payload(path=f.path, source=base / f.staged, size=f.size, sha256=f.sha256, sm3=f.sm3, crc32=f.crc32)
+            for f in (StagedFile.from_json(d) for d in job["files"])
+        ],
+        tags=tags,
+        source_organization=agency.name,
+        title=str(record["record"].get("title", "")),
+        group_identifier=f"{filing.fonds_no}/{filing.category}/{filing.year}",
+    )
+
+
+def archived_record(record: dict[str, Any], filing: Filing, agency: Agency, as_of: dt.datetime) -> dict[str, Any]:
+    """The canonical record with what archiving adds: its numbers, class, retention and the schedule's entry."""
+    category, _, class2 = filing.category.partition("·")
+    record["record"] = record.get("record", {}) | {
+        "aggregation_level": "文件",
+        "electronic_record_code": filing.electronic_record_code,
+        "archival_code": filing.archival_code,
+        "fonds_no": filing.fonds_no,
+        "fonds_name": agency.fonds_name,
+        "fonds_unit": agency.name,
+        "unit_uscc": agency.uscc,
+        "category_code": category,
+        "class2": class2,
+        "year": filing.year,
+        "retention_code": filing.retention_code,
+        "retention": retention_text(filing.retention_code),
+        "org_code": filing.org_code,
+        "schedule": {
+            "schedule_id": filing.schedule_id,
+            "version": filing.schedule_version,
+            "entry_no": filing.entry_no,
+            "matched_by": filing.matched_by,
+        },
+        "open_control": {"decision": filing.open_control},
+        "filed_at": as_of.isoformat(),
+    }
+    return record
+
+
+def retention_text(code: str) -> str:
+    """``Y`` → 永久, ``D30`` → 定期30年."""
+    return "永久" if code == "Y" else f"定期{code[1:]}年"
+
+
+def object_key(filing: Filing, version: int) -> str:
+    """``<fonds>/<category>/<year>/<电子文件号>/v<n>.zip``; ASCII only, so that every tool can name it."""
+    category = filing.category.replace("·", "-")
+    return f"{filing.fonds_no}/{category}/{filing.year}/{filing.electronic_record_code}/v{version}.zip"

@@ -1,0 +1,125 @@
+"""Putting packages into object storage so that they are there once, whole, and provably so.
+
+Every object is sent with its SHA-256, which a good server checks; it is sent on the condition that the key is free; and it
+is read back and hashed, because a server that cannot prove a checksum must not be believed (facts: many keep silent).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from ingest.store.config import StoreConfig
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_CHUNK = 1 << 20
+_TAKEN = ("PreconditionFailed", "ConditionalRequestConflict", "412", "409")
+
+
+class KeyTaken(Exception):
+    """The key holds other bytes. Nothing was overwritten."""
+
+
+class NotProved(Exception):
+    """What was read back is not what was sent. Trying again may help."""
+
+
+class ObjectStore:
+    """One bucket of one S3 server."""
+
+    def __init__(self, config: StoreConfig) -> None:
+        self._bucket = config.bucket
+        self._s3 = _client(config)
+
+    def put_once(self, key: str, body: IO[bytes] | bytes, sha256: str, size: int) -> bool:
+        """Put ``body`` (``size`` bytes with that SHA-256, hex) under a free key and prove it by reading it back.
+
+        True when it was put now, False when the same bytes stood there already.
+        Raises KeyTaken for other bytes, NotProved when the store gives back something else, ClientError for trouble.
+        """
+        put = True
+        try:
+            self._s3.put_object(
+                Bucket=self._bucket,
+                Key=key,
+                Body=body,
+                ContentLength=size,
+                ChecksumSHA256=base64.b64encode(bytes.fromhex(sha256)).decode(),
+                IfNoneMatch="*",
+                Metadata={"sha256": sha256},
+            )
+        except ClientError as e:
+            if e.response.get("Error", {}).get("Code") not in _TAKEN:
+                raise
+            put = False
+        found, length = self.digest(key)
+        if (found, length) != (sha256, size):
+            if put:
+                raise NotProved(f"{key}: sent {sha256} ({size} bytes), read back {found} ({length} bytes)")
+            raise KeyTaken(key)
+        return put
+
+    def digest(self, key: str) -> tuple[str, int]:
+        """SHA-256 (hex) and length of what the store really holds, read as a stream."""
+        sha256, size = hashlib.sha256(), 0
+        for chunk in self.stream(key):
+            sha256.update(chunk)
+            size += len(chunk)
+        return sha256.hexdigest(), size
+
+    def stream(self, key: str) -> Iterator[bytes]:
+        body = self._s3.get_object(Bucket=self._bucket, Key=key)["Body"]
+        try:
+            while chunk := body.read(_CHUNK):
+                yield chunk
+        finally:
+            body.close()
+
+    def fetch(self, key: str, target: Path) -> None:
+        """Read an object into a file."""
+        with target.open("wb") as f:
+            for chunk in self.stream(key):
+                f.write(chunk)
+
+    def keys(self, prefix: str = "") -> Iterator[tuple[str, int]]:
+        """All keys with their sizes, in order."""
+        for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
+            for item in page.get("Contents", []):
+                yield item["Key"], item["Size"]
+
+    def close(self) -> None:
+        self._s3.close()
+
+
+@cache
+def _client(config: StoreConfig) -> S3Client:
+    options: dict[str, Any] = {
+        "endpoint_url": config.endpoint,
+        "aws_access_key_id": config.access_key,
+        "aws_secret_access_key": config.secret_key,
+        "region_name": config.region,
+    }
+    return boto3.client(
+        "s3",
+        config=Config(
+            s3={"addressing_style": "path"},
+            retries={"mode": "standard", "max_attempts": 5},
+            # we name our own SHA-256; another default checksum beside it would be paid for nothing
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+            max_pool_connections=4,
+            connect_timeout=10,
+            read_timeout=120,
+        ),
+        **options,
+    )

@@ -1,0 +1,132 @@
+"""Long-lived worker processes that do the heavy and the dangerous work, one record at a time.
+
+Processes, not threads: pyHanko is slower with threads, and a process can be killed for one record's sake. Spawned, not
+forked: pygfried hangs in a forked child. One a core. A record that runs over its time or kills its process is tried once
+more in a fresh process; the second time it is *lost*, which is a result for a person to look at, not the end of the batch.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import ctypes
+import dataclasses
+import multiprocessing
+import os
+import queue
+import resource
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from types import TracebackType
+from typing import Any
+
+from pebble import ProcessExpired, ProcessPool
+
+from ingest.settings import Home
+
+Job = dict[str, Any]
+Work = Callable[[Home, Job], dict[str, Any]]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Done:
+    """What became of one job: a ``value``, an ``error`` (machine trouble, in words), or ``lost`` (killed its worker twice)."""
+
+    job: Job
+    value: dict[str, Any] | None = None
+    error: str | None = None
+    lost: str | None = None
+
+
+class Workers:
+    """A pool of workers for one home; use as a context manager. Starts its processes with the first job."""
+
+    def __init__(self, home: Home, size: int | None = None) -> None:
+        self._home = home
+        self.size = size or len(os.sched_getaffinity(0))
+        self._pool: ProcessPool | None = None
+
+    def __enter__(self) -> Workers:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._pool is not None:
+            if kind is None:
+                self._pool.close()
+            else:
+                self._pool.stop()
+            self._pool.join()
+            self._pool = None
+
+    def map(self, work: Work, jobs: Sequence[Job]) -> Iterator[list[Done]]:
+        """Run ``work(home, job)`` for every job; yields what is done, several at once where several are ready."""
+        if not jobs:
+            return
+        ready: queue.SimpleQueue[tuple[int, concurrent.futures.Future[dict[str, Any]]]] = queue.SimpleQueue()
+        tries = [0] * len(jobs)
+
+        def submit(i: int) -> None:
+            tries[i] += 1
+            future = self._processes().schedule(
+                _work, args=(work, self._home, jobs[i]), timeout=self._home.limits.record_seconds
+            )
+            future.add_done_callback(lambda f: ready.put((i, f)))
+
+        for i in range(len(jobs)):
+            submit(i)
+        open_jobs = len(jobs)
+        while open_jobs:
+            done: list[Done] = []
+            arrived = [ready.get()]
+            while not ready.empty():
+                arrived.append(ready.get())
+            for i, future in arrived:
+                outcome = _outcome(jobs[i], future)
+                if outcome.lost is not None and tries[i] < 2:
+                    submit(i)
+                else:
+                    done.append(outcome)
+            open_jobs -= len(done)
+            if done:
+                yield done
+
+    def _processes(self) -> ProcessPool:
+        if self._pool is None:
+            self._pool = ProcessPool(
+                max_workers=self.size,
+                context=multiprocessing.get_context("spawn"),
+                initializer=_begin,
+                initargs=(os.getpid(), self._home.limits.worker_memory),
+            )
+        return self._pool
+
+
+def _outcome(job: Job, future: concurrent.futures.Future[dict[str, Any]]) -> Done:
+    try:
+        return Done(job, value=future.result())
+    except concurrent.futures.TimeoutError:
+        return Done(job, lost="timeout")
+    except ProcessExpired as e:
+        return Done(job, lost=f"exit {e.exitcode}")
+    except MemoryError:
+        return Done(job, lost="memory")
+    except Exception as e:
+        return Done(job, error=f"{type(e).__name__}: {e}")
+
+
+def _work(work: Work, home: Home, job: Job) -> dict[str, Any]:
+    return work(home, job)
+
+
+_PR_SET_PDEATHSIG = 1
+
+
+def _begin(parent: int, memory: int) -> None:
+    """In the new worker: die with the parent (an orphan must not go on writing), and never take all the memory."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signal.SIGKILL)
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
