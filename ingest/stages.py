@@ -8,10 +8,11 @@ where they were: Airflow's retry, an operator's clear or the next night redo exa
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import hashlib
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -21,7 +22,7 @@ from ingest.ledger import Ledger, Transaction
 from ingest.ledger.tables import batch as batch_table
 from ingest.ledger.tables import record as record_table
 from ingest.model import State
-from ingest.settings import Home
+from ingest.settings import ConfigError, Home
 from ingest.sources import Delivery, open_source
 from ingest.steps import acknowledge as ack
 from ingest.steps import check as check_step
@@ -34,6 +35,7 @@ from ingest.steps.receive import findings_of
 from ingest.workers import Done, Work, Workers
 
 Row = Mapping[str, Any]
+_WINDOW = ("arrived_from", "arrived_to")
 
 
 class StageFailed(Exception):
@@ -49,30 +51,57 @@ class StageResult:
     states: dict[str, int]
     seconds: float
 
+    def as_json(self) -> dict[str, Any]:
+        return dataclasses.asdict(self) | {"seconds": round(self.seconds, 2)}
+
 
 # ------------------------------------------------------------------------------------------------ discover
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which deliveries a run takes: from which source, arrived when (days included, None = open), only which 办件编号."""
+
+    source: str = ""
+    arrived_from: dt.date | None = None
+    arrived_to: dt.date | None = None
+    cases: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, params: Mapping[str, Any]) -> Wanted:
+        """From the parameters of a DAG run (texts, dates as YYYY-MM-DD). Raises ConfigError for what is no date."""
+        try:
+            first, last = (dt.date.fromisoformat(d) if (d := params.get(k)) else None for k in _WINDOW)
+        except ValueError as e:
+            raise ConfigError(f"日期有误 / not a date: {e}") from e
+        return cls(params.get("source") or "", first, last, tuple(params.get("only_cases") or ()))
+
+    def takes(self, delivery: Delivery) -> bool:
+        return (
+            (self.arrived_from is None or delivery.arrived >= self.arrived_from)
+            and (self.arrived_to is None or delivery.arrived <= self.arrived_to)
+            and (not self.cases or delivery.name.startswith(self.cases))
+        )
+
+
 def discover(
-    home: Home, ledger: Ledger, *, run_id: str, as_of: str, source: str = "", batch_size: int = 500,
-    cases: Iterable[str] = (),
-) -> list[str]:  # fmt: skip
+    home: Home, ledger: Ledger, run_id: str, as_of: str, wanted: Wanted = Wanted(), batch_size: int = 500
+) -> list[str]:
     """List what is new at the source into batches of this run and return the ids of all batches with work to do.
 
-    Unfinished batches of earlier runs come first. ``as_of`` is the night's logical time (ISO 8601 with offset): whatever is
-    dated by the archive in these records is dated so. ``cases`` limits the run to deliveries of these 办件编号.
-    Run again for the same run, it returns the same batches, and further ones for what has come since.
+    Unfinished batches of earlier runs come along. ``as_of`` is the night's logical time (ISO 8601 with offset): whatever the
+    archive dates in these records is dated so. Run again for the same run, it returns the same batches, and further ones
+    for what has come since.
     """
-    wanted = tuple(cases)
     listed = {
-        record_id(d): {"agency": d.agency, "delivery": d.name, "location": d.location, "source": source}
-        for d in open_source(home, source).deliveries()
-        if not wanted or d.name.startswith(wanted)
+        record_id(d): {"source": wanted.source, "agency": d.agency, "delivery": d.name, "location": d.location}
+        for d in open_source(home, wanted.source).deliveries()
+        if wanted.takes(d)
     }
     with ledger.begin() as tx:
         known = tx.known(listed)
         new = [{"id": i, **d} for i, d in listed.items() if i not in known]
-        first = _batches_of(tx, run_id)
+        first = tx.batches(run_id)
         for n, start in enumerate(range(0, len(new), batch_size), start=first):
             tx.add_batch(f"{_short(run_id)}-{n:03d}", run_id, as_of, new[start : start + batch_size])
     return open_batches(ledger, run_id)
@@ -101,14 +130,6 @@ def open_batches(ledger: Ledger, run_id: str) -> list[str]:
             .order_by(batch_table.c.created_at, batch_table.c.id)
         )
         return [r.id for r in rows]
-
-
-def _batches_of(tx: Transaction, run_id: str) -> int:
-    return int(
-        tx.conn.execute(
-            sa.select(sa.func.count()).select_from(batch_table).where(batch_table.c.run_id == run_id)
-        ).scalar_one()
-    )
 
 
 def _short(run_id: str) -> str:

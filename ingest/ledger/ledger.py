@@ -85,6 +85,11 @@ class Transaction:
         )  # fmt: skip
         self.chain.append("batch", None, {"batch": batch_id, "run": run_id, "records": [r["id"] for r in records]})
 
+    def batches(self, run_id: str) -> int:
+        """How many batches a run has so far."""
+        count = sa.select(sa.func.count()).select_from(batch).where(batch.c.run_id == run_id)
+        return int(self.conn.execute(count).scalar_one())
+
     def known(self, ids: Iterable[str]) -> set[str]:
         """Which of these record ids the ledger holds already."""
         out: set[str] = set()

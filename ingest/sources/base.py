@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 from collections.abc import Iterator
 from typing import BinaryIO, Protocol
 
@@ -21,6 +22,7 @@ class Delivery:
     name: str
     location: str
     fingerprint: str
+    arrived: dt.date  # the day on which it was complete, China time
 
 
 class DeliveryReader(Protocol):

@@ -7,6 +7,7 @@ Nothing in it is trusted: paths are opened part by part without following links.
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import os
 import stat
@@ -14,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from ingest.model import CST
 from ingest.sources.base import METADATA, Delivery, DeliveryGone
 
 
@@ -38,7 +40,8 @@ class FolderSource:
                 except OSError:
                     continue  # not complete yet
                 if stat.S_ISREG(st.st_mode):
-                    yield Delivery(agency, name, str(folder / name), f"{st.st_size}-{st.st_mtime_ns}")
+                    arrived = dt.datetime.fromtimestamp(st.st_mtime, CST).date()
+                    yield Delivery(agency, name, str(folder / name), f"{st.st_size}-{st.st_mtime_ns}", arrived)
 
     def reader(self, location: str) -> FolderDelivery:
         return FolderDelivery(Path(location))

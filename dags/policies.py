@@ -1,0 +1,21 @@
+"""Retry policies by purpose. Only machine trouble is tried again; a wrong configuration is not mended by waiting."""
+
+import datetime as dt
+
+from airflow.sdk import ExceptionRetryPolicy, RetryRule
+from airflow.sdk.definitions.retry_policy import RetryAction
+
+MACHINE_TROUBLE = {
+    "retries": 3,
+    "retry_delay": dt.timedelta(seconds=10),
+    "retry_exponential_backoff": 2.0,
+    "max_retry_delay": dt.timedelta(minutes=5),
+    "retry_policy": ExceptionRetryPolicy(
+        rules=[
+            RetryRule(
+                exception="ingest.settings.ConfigError", action=RetryAction.FAIL, reason="配置错误 / configuration"
+            )
+        ]
+    ),
+}
+ONCE = {"retries": 0}

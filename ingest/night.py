@@ -1,0 +1,69 @@
+"""A night's run: what the DAG's tasks, the command line and the tests call. One line of wiring a step, no Airflow in here."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+
+from ingest import stages
+from ingest.ledger import Ledger
+from ingest.model import CST
+from ingest.report import NightReport, report
+from ingest.settings import Home
+from ingest.stages import StageFailed, StageResult, Wanted
+from ingest.workers import Workers
+
+
+def discover(
+    run_id: str, as_of: dt.datetime, wanted: Wanted | None = None, batch_size: int = 500, home: Home | None = None
+) -> list[str]:
+    """List the night's deliveries into batches; returns the ids of the batches to work on (shape: ``["<run>-000", …]``)."""
+    home = home or Home.of()
+    with Ledger(home.database_url) as ledger:
+        ledger.upgrade()
+        return stages.discover(
+            home, ledger, run_id, as_of.astimezone(CST).isoformat(timespec="seconds"), wanted or Wanted(), batch_size
+        )
+
+
+def run_stage(stage: str, batch_id: str, home: Home | None = None) -> StageResult:
+    """Run one stage over one batch. Raises StageFailed when machine trouble left records undone."""
+    home = home or Home.of()
+    with Ledger(home.database_url) as ledger, Workers(home) as workers:
+        return stages.STAGES[stage](home, ledger, batch_id, workers)
+
+
+def summarise(run_id: str, home: Home | None = None) -> NightReport:
+    """The night's report from the ledger; raises StageFailed when records of the run are still on their way."""
+    home = home or Home.of()
+    with Ledger(home.database_url) as ledger:
+        night = report(ledger, run_id)
+    if night.unfinished:
+        raise StageFailed(
+            f"{night.unfinished} 件因机器故障未完成；清除失败的任务重跑，或等下一夜自动继续 / "
+            f"{night.unfinished} records undone: clear the failed tasks, or the next night goes on with them"
+        )
+    return night
+
+
+def ingest(
+    home: Home, run_id: str, as_of: dt.datetime, wanted: Wanted | None = None, batch_size: int = 500,
+    progress: Callable[[StageResult], None] = lambda _: None,
+) -> NightReport:  # fmt: skip
+    """The whole night without Airflow: the same stage functions, batch after batch, over one pool of workers.
+
+    A batch in machine trouble does not stop the next; StageFailed is raised at the end.
+    """
+    batches = discover(run_id, as_of, wanted, batch_size, home)
+    trouble: list[str] = []
+    with Ledger(home.database_url) as ledger, Workers(home) as workers:
+        for batch_id in batches:
+            try:
+                for stage in stages.STAGES.values():
+                    progress(stage(home, ledger, batch_id, workers))
+            except StageFailed as e:
+                trouble.append(str(e))
+        night = report(ledger, run_id)
+    if trouble:
+        raise StageFailed("\n".join(trouble))
+    return night

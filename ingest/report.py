@@ -1,0 +1,115 @@
+"""What a run did, read from the ledger: per agency, and the reasons of what was not accepted."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from ingest.findings import Finding, Severity
+from ingest.ledger import Ledger
+from ingest.ledger.tables import batch, event, record
+from ingest.model import State
+
+
+@dataclasses.dataclass(slots=True)
+class AgencyLine:
+    """One agency's night: counts of records, bytes of payload accepted."""
+
+    agency: str
+    received: int = 0
+    accepted: int = 0
+    rejected: int = 0
+    held: int = 0
+    duplicate: int = 0
+    unfinished: int = 0
+    packages: int = 0
+    bytes: int = 0
+
+    def add(self, other: AgencyLine) -> None:
+        for f in dataclasses.fields(self)[1:]:
+            setattr(self, f.name, getattr(self, f.name) + getattr(other, f.name))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class NightReport:
+    """The night in figures. ``causes`` maps a finding code to how many records it stopped; ``seconds`` is first to last event."""
+
+    run_id: str
+    agencies: list[AgencyLine]
+    causes: dict[str, int]
+    seconds: float
+
+    @property
+    def total(self) -> AgencyLine:
+        out = AgencyLine("Σ")
+        for line in self.agencies:
+            out.add(line)
+        return out
+
+    @property
+    def unfinished(self) -> int:
+        return self.total.unfinished
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "run_id": self.run_id,
+            "agencies": [dataclasses.asdict(a) for a in self.agencies],
+            "total": dataclasses.asdict(self.total),
+            "causes": self.causes,
+            "seconds": round(self.seconds, 1),
+        }
+
+
+_COLUMN = {
+    State.ACKNOWLEDGED: "accepted",
+    State.REJECTED: "rejected",
+    State.HELD: "held",
+    State.DUPLICATE: "duplicate",
+}
+
+
+def report(ledger: Ledger, run_id: str) -> NightReport:
+    """The report of all records that were listed by ``run_id``."""
+    with ledger.read() as conn:
+        rows = conn.execute(
+            sa.select(record.c.agency, record.c.state, record.c.findings, record.c.payload_bytes, record.c.object_key)
+            .join(batch, batch.c.id == record.c.batch_id)
+            .where(batch.c.run_id == run_id)
+        ).all()
+        ends = conn.execute(
+            sa.select(sa.func.min(event.c.at), sa.func.max(event.c.at))
+            .select_from(event)
+            .join(record, record.c.id == event.c.record_id)
+            .join(batch, batch.c.id == record.c.batch_id)
+            .where(batch.c.run_id == run_id)
+        ).one()
+    lines: dict[str, AgencyLine] = {}
+    causes: Counter[str] = Counter()
+    for row in rows:
+        line = lines.setdefault(row.agency, AgencyLine(row.agency))
+        state = State(row.state)
+        column = _COLUMN.get(state, "unfinished")
+        line.received += 1
+        setattr(line, column, getattr(line, column) + 1)
+        if state is State.ACKNOWLEDGED:
+            line.packages += 1
+            line.bytes += row.payload_bytes or 0
+        elif state in (State.REJECTED, State.HELD):
+            causes.update(stopping_codes(row.findings))
+    return NightReport(run_id, sorted(lines.values(), key=lambda x: x.agency), dict(causes.most_common()), _span(*ends))
+
+
+def stopping_codes(findings: list[Mapping[str, Any]]) -> set[str]:
+    """The codes among a record's stored findings that rejected or held it."""
+    return {f.code for f in map(Finding.from_json, findings) if f.weight in (Severity.REJECT, Severity.HOLD)}
+
+
+def _span(first: str | None, last: str | None) -> float:
+    if first is None or last is None:
+        return 0.0
+    return (dt.datetime.fromisoformat(last) - dt.datetime.fromisoformat(first)).total_seconds()
