@@ -11,6 +11,7 @@ Takes the day's closed cases: receive → check → file → package → deposit
 """
 
 import datetime as dt
+import itertools
 
 from airflow.sdk import CronTriggerTimetable, Param, dag, get_current_context, task, task_group
 from policies import MACHINE_TROUBLE, ONCE
@@ -70,7 +71,7 @@ def nightly_ingest():
     @task_group(group_id="batch")
     def one_batch(batch_id: str):
         steps = [s(batch_id) for s in (receive, check, file, package, deposit, acknowledge)]
-        for before, after in zip(steps, steps[1:], strict=False):
+        for before, after in itertools.pairwise(steps):
             before >> after
 
     @task(task_display_name="夜报 report", trigger_rule="all_done", **ONCE)

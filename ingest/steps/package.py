@@ -12,9 +12,9 @@ from typing import Any
 from ingest.model import Filing, StagedFile
 from ingest.settings import Agency, Home
 from ingest.steps import check, house
-from ingest.steps.receive import staged
+from ingest.steps.receive import findings_of, staged
 from sip import canonical, premis, xml
-from sip.package import PackagePlan, Payload, publish, write_package
+from sip.package import PackagePlan, publish, write_package
 
 
 def local_package(home: Home, batch_id: str, record_id: str) -> Path:
@@ -42,15 +42,19 @@ def plan(job: Mapping[str, Any], base: Path, agency: Agency) -> PackagePlan:
     filing = Filing.from_json(job["filing"])
     as_of = dt.datetime.fromisoformat(job["as_of"])
     record = archived_record(json.loads((base / check.RECORD).read_bytes()), filing, agency, as_of)
-    checks = (base / check.CHECKS).read_bytes()
     tags = {
         "record.json": canonical.dumps(record),
         "filing.json": canonical.dumps({"schema": "guidang.filing/1.0", **filing.as_json()}),
-        "checks.json": checks,
+        "checks.json": (base / check.CHECKS).read_bytes(),
         "signatures.json": (base / check.SIGNATURES).read_bytes(),
         "base_info.xml": xml.base_info(record),
         "process_info.xml": xml.process_info(record),
-        "premis.xml": premis.build(record, as_of=as_of),
+        "premis.xml": premis.build(
+            record,
+            _history(job, filing, as_of),
+            premis.Agent(agency.uscc, agency.name, "organization"),
+            premis.Agent("guidang", "Guidang 归档", "software", __version__),
+        ),
     }
     for item in sorted((base / check.EVIDENCE).iterdir()):
         tags[f"{check.EVIDENCE}/{item.name}"] = item.read_bytes()
@@ -59,14 +63,30 @@ def plan(job: Mapping[str, Any], base: Path, agency: Agency) -> PackagePlan:
         version=job["version"],
         as_of=as_of,
         payload=[
-            Payload(path=f.path, source=base / f.staged, size=f.size, sha256=f.sha256, sm3=f.sm3, crc32=f.crc32)
+            PayloadFile(f.path, base / f.staged, f.size, f.sha256, f.sm3, f.crc32)
             for f in (StagedFile.from_json(d) for d in job["files"])
         ],
         tags=tags,
-        source_organization=agency.name,
-        title=str(record["record"].get("title", "")),
-        group_identifier=f"{filing.fonds_no}/{filing.category}/{filing.year}",
+        bag_info=[
+            ("Source-Organization", agency.name),
+            ("Bag-Group-Identifier", f"{filing.fonds_no}/{filing.category}/{filing.year}"),
+            ("Internal-Sender-Identifier", job["case_no"]),
+            ("External-Description", str(record["record"].get("title", ""))),
+        ],
     )
+
+
+def _history(job: Mapping[str, Any], filing: Filing, as_of: dt.datetime) -> list[premis.Event]:
+    """What the archive did to the record, for PREMIS; all at the night's logical time, so that bytes repeat."""
+    remarks = sorted({f.code for f in findings_of(job["findings"])})
+    return [
+        premis.Event("receive", as_of, detail="逐字节接收，计算 SHA-256 与 SM3", note=job["content_digest"]),
+        premis.Event(
+            "check", as_of, "warning" if remarks else "success", "DA/T 70-2018 归档环节四性检测", " ".join(remarks)
+        ),
+        premis.Event("file", as_of, detail=filing.why, note=filing.archival_code),
+        premis.Event("package", as_of, detail="BagIt 1.0 (RFC 8493)"),
+    ]
 
 
 def archived_record(record: dict[str, Any], filing: Filing, agency: Agency, as_of: dt.datetime) -> dict[str, Any]:

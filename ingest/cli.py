@@ -1,0 +1,112 @@
+"""The `guidang` command. Each room brings its own sub-commands; nothing heavy is imported before one is chosen."""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import json
+import sys
+from collections.abc import Callable, Sequence
+
+from ingest.settings import ConfigError, Home
+
+Handler = Callable[[argparse.Namespace], int]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point; returns the exit code: 0 done, 1 the outcome is bad, 2 wrong use or machine trouble."""
+    args = _parser().parse_args(argv)
+    run: Handler = args.run
+    try:
+        return run(args)
+    except ConfigError as e:
+        print(e, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="guidang",
+        description="归档：政务服务电子文件归档流水线 / ingest of government-service files into an archive",
+    )
+    parser.add_argument("--home", help="数据目录，默认 $GUIDANG_HOME 或 var/ / home folder")
+    commands = parser.add_subparsers(title="命令 / commands", required=True, metavar="COMMAND")
+    _add_ingest(commands)
+    _add_report(commands)
+    _add_ledger(commands)
+    return parser
+
+
+def _add_ingest(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    p = commands.add_parser("ingest", help="不经 Airflow 跑一夜 / one night without Airflow")
+    p.add_argument("--source", default="", help="来源文件夹，默认收件箱 / source folder, default the home's inbox")
+    p.add_argument("--as-of", type=dt.datetime.fromisoformat, help="归档时间（ISO 8601）/ the night's logical time")
+    p.add_argument("--run-id", help="运行标识，默认由时间得出 / run id")
+    p.add_argument("--batch-size", type=int, default=500, help="每批件数 / records a batch")
+    p.add_argument("--only-case", action="append", default=[], help="只处理该办件编号，可多次 / only this case")
+    p.add_argument("--json", action="store_true", help="以 JSON 输出夜报 / print the report as JSON")
+    p.set_defaults(run=_ingest)
+
+
+def _ingest(args: argparse.Namespace) -> int:
+    from ingest import night, show
+    from ingest.model import CST
+    from ingest.stages import StageFailed, Wanted
+
+    home = Home.of(args.home)
+    as_of = args.as_of or dt.datetime.now(CST).replace(microsecond=0)
+    if as_of.tzinfo is None:
+        as_of = as_of.replace(tzinfo=CST)
+    run_id = args.run_id or f"cli__{as_of.isoformat()}"
+    wanted = Wanted(source=args.source, cases=tuple(args.only_case))
+    try:
+        report = night.ingest(home, run_id, as_of, wanted, args.batch_size, show.stage_line)
+    except StageFailed as e:
+        print(e, file=sys.stderr)
+        return 2
+    if args.json:
+        print(json.dumps(report.as_json(), ensure_ascii=False))
+    else:
+        show.summary(report)
+    return 0
+
+
+def _add_report(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    p = commands.add_parser("report", help="一次运行的夜报 / the report of one run")
+    p.add_argument("run_id")
+    p.set_defaults(run=_report)
+
+
+def _report(args: argparse.Namespace) -> int:
+    from ingest import show
+    from ingest.ledger import Ledger
+    from ingest.report import report
+
+    with Ledger(Home.of(args.home).database_url) as ledger:
+        show.summary(report(ledger, args.run_id))
+    return 0
+
+
+def _add_ledger(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    p = commands.add_parser("ledger", help="台账 / the ledger")
+    sub = p.add_subparsers(required=True, metavar="ACTION")
+    verify = sub.add_parser("verify", help="核对事件链 / verify the event chain")
+    verify.set_defaults(run=_verify_ledger)
+
+
+def _verify_ledger(args: argparse.Namespace) -> int:
+    from ingest.ledger import Ledger, chain
+
+    with Ledger(Home.of(args.home).database_url) as ledger, ledger.read() as conn:
+        faults = list(chain.verify(conn))
+        for fault in faults:
+            print(f"{fault.code} #{fault.seq}: {fault.text}")
+        if not faults:
+            print("事件链完整 / the event chain is whole")
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,62 @@
+"""What people see in the terminal: progress, the night's summary, reasons. Chinese first, English beside it."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+
+from ingest.findings import table as findings_table
+from ingest.report import AgencyLine, NightReport
+from ingest.stages import StageResult
+
+console = Console(highlight=False)
+
+STAGE_NAMES = {
+    "receive": "接收 receive",
+    "check": "四性检测 check",
+    "file": "归档整理 file",
+    "package": "封装 package",
+    "deposit": "入库 deposit",
+    "acknowledge": "回执 acknowledge",
+}
+
+
+def stage_line(result: StageResult) -> None:
+    """One finished stage of one batch, in one line."""
+    states = "  ".join(f"{k} {v}" for k, v in sorted(result.states.items())) or "—"
+    console.print(f"{STAGE_NAMES[result.stage]:<20} {result.batch_id}  {states}  ({result.seconds:.1f} s)")
+
+
+def summary(report: NightReport) -> None:
+    """The night per agency, and why what was not accepted was not."""
+    table = Table(title=f"夜报 / night report  {report.run_id}")
+    table.add_column("机构 agency")
+    for head in ("接收 received", "归档 accepted", "退回 rejected", "待定 held", "重复 duplicate", "未完 undone", "归档包 packages",
+                 "MB", "件/秒 records/s"):  # fmt: skip
+        table.add_column(head, justify="right")
+    for line in (*report.agencies, report.total):
+        table.add_row(*_cells(line, report.seconds), style="bold" if line.agency == "Σ" else None)
+    console.print(table)
+    if not report.total.received:
+        console.print(
+            "没有新的办件：此前已全部处理，未重复归档。 / Nothing new: all was taken before, nothing is archived twice."
+        )
+    if report.causes:
+        reasons = Table(title="未归档原因 / why records were not accepted")
+        for head, justify in (("编码 code", "left"), ("件 records", "right"), ("说明 text", "left")):
+            reasons.add_column(head, justify=justify)  # type: ignore[arg-type]
+        for code, count in report.causes.items():
+            entry = findings_table()[code]
+            reasons.add_row(code, str(count), f"{entry['zh']}\n[dim]{entry['en']}[/dim]")
+        console.print(reasons)
+
+
+def _cells(line: AgencyLine, seconds: float) -> list[str]:
+    rate = f"{line.received / seconds:.1f}" if seconds else "—"
+    return [
+        line.agency,
+        *(str(n) for n in (line.received, line.accepted, line.rejected, line.held, line.duplicate, line.unfinished)),
+        str(line.packages),
+        f"{line.bytes / 1e6:.1f}",
+        rate,
+    ]
