@@ -1,0 +1,87 @@
+"""Code lists of the schedule and the codes of a service matter (GB/T 39554.1-2020; Guangdong's own type list beside it)."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from ingest.paths import SCHEMAS
+
+BASIC_LENGTH = 12
+IMPLEMENTATION_LENGTH = 31
+HANDLING_ITEM_LENGTH = 33
+_IMPLEMENTATION = re.compile(r"[0-9A-HJ-NPQRTUWXY]{18}[1-6]\d{2}[0-9A-Z]{10}", re.ASCII)
+_REGION = re.compile(r"(\d{6})(0{6})?", re.ASCII)
+
+
+@cache
+def code_lists() -> dict[str, Any]:
+    """The sheet ``schemas/schedule-codes-1.0.json``."""
+    lists: dict[str, Any] = json.loads((SCHEMAS / "schedule-codes-1.0.json").read_text("utf-8"))
+    return lists
+
+
+@cache
+def canonical_matter_type(scheme: str | None, code: str | None) -> str | None:
+    """The one name (``XK``, ``GF`` …) of a 事项类型 given by any scheme, or None when the scheme does not know the code.
+
+    The scheme is never guessed: ``20`` is 公共服务 in the national list and 其他行政权力 in Guangdong's.
+    """
+    schemes: Mapping[str, Mapping[str, str]] = code_lists()["matter_types"]["schemes"]
+    return schemes.get(scheme or "", {}).get(code or "")
+
+
+def matter_type_name(canonical: str | None) -> str:
+    """``XK`` → ``行政许可``; ``不明`` for None."""
+    return str(code_lists()["matter_types"]["names"].get(canonical, "不明"))
+
+
+def material_kind(group: str | None) -> str | None:
+    """The 材料类别 (basis, process, result) of a file's group, or None for a group that the list does not know."""
+    kind = code_lists()["material_groups"].get(group)
+    return str(kind) if kind is not None else None
+
+
+def region(code: str | None) -> str | None:
+    """A GB/T 2260 region as six digits; platforms send twelve, which is cut only where the tail is zeros. None if neither."""
+    found = _REGION.fullmatch(code or "")
+    return found[1] if found else None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class MatterCodes:
+    """The codes that a record gives for its matter, each None when absent; ``kind`` is the canonical 事项类型."""
+
+    handling_item: str | None
+    implementation: str | None
+    basic: str | None
+    kind: str | None
+
+    @classmethod
+    def of(cls, matter: Mapping[str, Any]) -> MatterCodes:
+        """Read ``case.matter`` of a record; a missing 基本编码 is taken from the last 12 characters of the 实施编码."""
+        implementation = _text(matter.get("implementation_code"))
+        basic = _text(matter.get("basic_code"))
+        if basic is None and implementation is not None and _IMPLEMENTATION.fullmatch(implementation):
+            basic = implementation[-BASIC_LENGTH:]
+        given = matter.get("type")
+        typed: Mapping[str, Any] = given if isinstance(given, Mapping) else {}
+        return cls(
+            handling_item=_text(matter.get("handling_item_code")),
+            implementation=implementation,
+            basic=basic,
+            kind=canonical_matter_type(_text(typed.get("scheme")), _text(typed.get("code"))),
+        )
+
+    @property
+    def well_formed(self) -> bool:
+        """Whether the 实施编码 has the shape from which an 电子文件号 can be made."""
+        return self.implementation is not None and _IMPLEMENTATION.fullmatch(self.implementation) is not None
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
