@@ -7,8 +7,11 @@ import datetime as dt
 import json
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
+from ingest.servers import cli as servers_cli
 from ingest.settings import ConfigError, Home
+from samplenight import cli as sample_cli
 
 Handler = Callable[[argparse.Namespace], int]
 
@@ -16,9 +19,9 @@ Handler = Callable[[argparse.Namespace], int]
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit code: 0 done, 1 the outcome is bad, 2 wrong use or machine trouble."""
     args = _parser().parse_args(argv)
-    run: Handler = args.run
+    func: Handler = args.func
     try:
-        return run(args)
+        return func(args)
     except ConfigError as e:
         print(e, file=sys.stderr)
         return 2
@@ -31,12 +34,17 @@ def _parser() -> argparse.ArgumentParser:
         prog="guidang",
         description="归档：政务服务电子文件归档流水线 / ingest of government-service files into an archive",
     )
-    parser.add_argument("--home", help="数据目录，默认 $GUIDANG_HOME 或 var/ / home folder")
     commands = parser.add_subparsers(title="命令 / commands", required=True, metavar="COMMAND")
+    servers_cli.add_parsers(commands)
+    sample_cli.add_parser(commands)
     _add_ingest(commands)
     _add_report(commands)
     _add_ledger(commands)
     return parser
+
+
+def _add_home(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--home", type=Path, help="数据目录，默认 $GUIDANG_HOME 或 var/ / home folder")
 
 
 def _add_ingest(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -47,7 +55,8 @@ def _add_ingest(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     p.add_argument("--batch-size", type=int, default=500, help="每批件数 / records a batch")
     p.add_argument("--only-case", action="append", default=[], help="只处理该办件编号，可多次 / only this case")
     p.add_argument("--json", action="store_true", help="以 JSON 输出夜报 / print the report as JSON")
-    p.set_defaults(run=_ingest)
+    _add_home(p)
+    p.set_defaults(func=_ingest)
 
 
 def _ingest(args: argparse.Namespace) -> int:
@@ -76,7 +85,8 @@ def _ingest(args: argparse.Namespace) -> int:
 def _add_report(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     p = commands.add_parser("report", help="一次运行的夜报 / the report of one run")
     p.add_argument("run_id")
-    p.set_defaults(run=_report)
+    _add_home(p)
+    p.set_defaults(func=_report)
 
 
 def _report(args: argparse.Namespace) -> int:
@@ -93,7 +103,8 @@ def _add_ledger(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     p = commands.add_parser("ledger", help="台账 / the ledger")
     sub = p.add_subparsers(required=True, metavar="ACTION")
     verify = sub.add_parser("verify", help="核对事件链 / verify the event chain")
-    verify.set_defaults(run=_verify_ledger)
+    _add_home(verify)
+    verify.set_defaults(func=_verify_ledger)
 
 
 def _verify_ledger(args: argparse.Namespace) -> int:

@@ -73,20 +73,20 @@ _COLUMN = {
 }
 
 
-def report(ledger: Ledger, run_id: str) -> NightReport:
-    """The report of all records that were listed by ``run_id``."""
+def report(ledger: Ledger, *run_ids: str) -> NightReport:
+    """The report of all records that were listed by these runs."""
     with ledger.read() as conn:
         rows = conn.execute(
             sa.select(record.c.agency, record.c.state, record.c.findings, record.c.payload_bytes, record.c.object_key)
             .join(batch, batch.c.id == record.c.batch_id)
-            .where(batch.c.run_id == run_id)
+            .where(batch.c.run_id.in_(run_ids))
         ).all()
         ends = conn.execute(
             sa.select(sa.func.min(event.c.at), sa.func.max(event.c.at))
             .select_from(event)
             .join(record, record.c.id == event.c.record_id)
             .join(batch, batch.c.id == record.c.batch_id)
-            .where(batch.c.run_id == run_id)
+            .where(batch.c.run_id.in_(run_ids))
         ).one()
     lines: dict[str, AgencyLine] = {}
     causes: Counter[str] = Counter()
@@ -101,7 +101,9 @@ def report(ledger: Ledger, run_id: str) -> NightReport:
             line.bytes += row.payload_bytes or 0
         elif state in (State.REJECTED, State.HELD):
             causes.update(stopping_codes(row.findings))
-    return NightReport(run_id, sorted(lines.values(), key=lambda x: x.agency), dict(causes.most_common()), _span(*ends))
+    return NightReport(
+        " + ".join(run_ids), sorted(lines.values(), key=lambda x: x.agency), dict(causes.most_common()), _span(*ends)
+    )
 
 
 def stopping_codes(findings: list[Mapping[str, Any]]) -> set[str]:

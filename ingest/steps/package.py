@@ -9,12 +9,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ingest import __version__
 from ingest.model import Filing, StagedFile
 from ingest.settings import Agency, Home
 from ingest.steps import check, house
 from ingest.steps.receive import findings_of, staged
 from sip import canonical, premis, xml
-from sip.package import PackagePlan, publish, write_package
+from sip.package import PackagePlan, PayloadFile, publish, write_package
 
 
 def local_package(home: Home, batch_id: str, record_id: str) -> Path:
