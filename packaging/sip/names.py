@@ -73,3 +73,8 @@ def decode(text: str) -> str:
 def stray_percent(text: str) -> bool:
     """Whether a manifest path has a ``%`` that is not one of the three escapes of RFC 8493."""
     return "%" in text and "%" in _ESCAPED.sub("", text)
+
+
+def same_name(one: str, other: str) -> bool:
+    """Whether two names differ in Unicode normalisation at most."""
+    return unicodedata.normalize("NFC", one) == unicodedata.normalize("NFC", other)

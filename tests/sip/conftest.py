@@ -18,9 +18,17 @@ def make_plan(tmp_path: Path) -> MakePlan:
         folder.mkdir()
         files = staged(folder, CONTENTS if contents is None else contents)
         given: dict[str, Any] = {
-            "identifier": CODE, "version": 1, "as_of": AS_OF, "payload": files, "tags": changes["tags"] if "tags" in changes else tags_of(record_of(files)),
-            "bag_info": [("Source-Organization", "南粤市政务服务和数据管理局（测试）"), ("Bag-Group-Identifier", "T001")],
-        }  # fmt: skip
+            "identifier": CODE,
+            "version": 1,
+            "as_of": AS_OF,
+            "payload": files,
+            "bag_info": [
+                ("Source-Organization", "南粤市政务服务和数据管理局（测试）"),
+                ("Bag-Group-Identifier", "T001"),
+            ],
+        }
+        if "tags" not in changes:
+            given["tags"] = tags_of(record_of(files))
         return PackagePlan(**given | changes)
 
     return make

@@ -1,0 +1,51 @@
+"""What verification has to say: codes from one table, with the file each is about."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Fault:
+    """One finding: ``path`` is the file (below the bag's folder) it is about, None for the package as a whole."""
+
+    code: str
+    path: str | None = None
+    params: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    @property
+    def severity(self) -> str:
+        """``error`` makes a package invalid, ``warning`` does not."""
+        return str(_table()[self.code]["severity"])
+
+    def text(self, lang: str = "zh") -> str:
+        """The finding in words (``zh`` or ``en``)."""
+        return str(_table()[self.code][lang]).format_map(self.params)
+
+    def as_json(self) -> dict[str, Any]:
+        """A flat object; a lone surrogate (an undecodable name on disk) is written as a backslash escape."""
+        shown = {k: _plain(v) for k, v in {"path": self.path, **self.params}.items()}
+        return {
+            "code": self.code, "severity": self.severity, "path": shown.pop("path"), "params": shown,
+            "zh": _plain(self.text("zh")), "en": _plain(self.text("en")),
+        }  # fmt: skip
+
+
+def fault(code: str, path: str | None = None, **params: Any) -> Fault:
+    """A `Fault` with its parameters as keywords."""
+    return Fault(code, path, params)
+
+
+def _plain(value: Any) -> Any:
+    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
+
+
+@cache
+def _table() -> dict[str, dict[str, str]]:
+    table: dict[str, dict[str, str]] = json.loads(Path(__file__).with_name("faults.json").read_text("utf-8"))
+    return table

@@ -1,0 +1,339 @@
+"""Verifying a package: all faults, each with its file, never only the first.
+
+A package is a BagIt bag (RFC 8493, and versions 0.93–0.97) in a ZIP, an uncompressed TAR or a folder. Everything is read once and in
+pieces; nothing is unpacked to disk, no address in a package is visited. Run it as ``python -m sip.verify FILE… [--json]``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from sip import bagtext, names, profile
+from sip.container import Container, Damaged, Folder, Item, Tar
+from sip.faults import Fault, fault
+from sip.form import container_faults
+from sip.zipread import Zip
+
+_MAX_TAG_FILE = 256 << 20  # a manifest of a million files; more is not parsed, only digested
+_WEAK = {"md5", "sha1"}
+_UNJUDGED = {"PKG-UNREADABLE", "PKG-COMPRESSED-TAR", "PKG-NO-DIGEST-JUDGED"}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class VerifyResult:
+    """What verification found. ``valid``: no error; ``judged``: whether it could be told at all (then ``valid`` is False)."""
+
+    path: str
+    findings: tuple[Fault, ...]
+    form: str | None = None
+    version: str | None = None
+    algorithms: tuple[str, ...] = ()
+    files: int = 0
+    payload_bytes: int = 0
+
+    @property
+    def judged(self) -> bool:
+        return not any(f.code in _UNJUDGED for f in self.findings)
+
+    @property
+    def valid(self) -> bool:
+        return not any(f.severity == "error" for f in self.findings)
+
+    def as_json(self) -> dict[str, Any]:
+        """One flat object: path, valid, judged, form, bagit, algorithms, files, payload_bytes, findings."""
+        return {
+            "path": self.path, "valid": self.valid, "judged": self.judged, "form": self.form, "bagit": self.version,
+            "algorithms": list(self.algorithms), "files": self.files, "payload_bytes": self.payload_bytes,
+            "findings": [f.as_json() for f in self.findings],
+        }  # fmt: skip
+
+
+def verify(source: Path | BinaryIO, name: str | None = None) -> VerifyResult:
+    """Judge one package: a path (file or folder) or an open, seekable binary file; ``name`` is what the result calls it.
+
+    Bad content is in the result. An unreadable path is too (``judged`` False); an I/O error while reading an open file raises.
+    """
+    if not isinstance(source, Path):
+        return _verify_file(source, name or str(getattr(source, "name", "-")))
+    name = name or str(source)
+    try:
+        if source.is_dir():
+            return _Check(Folder(source), name, source.resolve().name).run()
+        with source.open("rb", buffering=0) as file:
+            return _verify_file(file, name)
+    except OSError as e:
+        return VerifyResult(name, (fault("PKG-UNREADABLE", reason=e.strerror or type(e).__name__),))
+
+
+def _verify_file(file: BinaryIO, name: str) -> VerifyResult:
+    file.seek(0)
+    head = file.read(512)
+    if head[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
+        return _Check(Zip(file), name).run()
+    if head[257:262] == b"ustar":
+        file.seek(0)
+        return _Check(Tar(file), name).run()
+    if head[:2] == b"\x1f\x8b" or head[:3] == b"BZh" or head[:6] == b"\xfd7zXZ\x00" or head[:4] == b"\x28\xb5\x2f\xfd":
+        return VerifyResult(name, (fault("PKG-COMPRESSED-TAR"),))
+    package = Zip(file)  # a ZIP whose first bytes are damaged still has its directory
+    if package.whole:
+        return _Check(package, name).run()
+    return VerifyResult(name, (fault("PKG-NOT-A-PACKAGE"),))
+
+
+class _Check:
+    """One verification. The order of the methods is the order of the work."""
+
+    def __init__(self, container: Container, name: str, bag_name: str | None = None) -> None:
+        self._container = container
+        self._name = name
+        self._bag_name = bag_name
+        self._faults = list(container.faults)
+        self._files: dict[str, Item] = {}
+        self._folders: set[str] = set()
+        self._version: tuple[int, int] = (1, 0)
+        self._encoding = "UTF-8"
+        self._info: list[tuple[str, str]] = []
+        self._manifests: list[bagtext.Manifest] = []
+        self._digests: dict[str, dict[str, str]] = {}
+
+    def run(self) -> VerifyResult:
+        top = self._find_top()
+        self._take_members(top)
+        self._read_tag_files()
+        self._digest_everything()
+        self._compare()
+        self._check_oxum()
+        self._check_fetch()
+        ours = profile.claims(self._info)
+        if ours:
+            self._faults += profile.check(self._info, self._manifests, self._files, self._version, self._container.form)
+            self._faults += container_faults(self._container, top)
+        payload = [i for p, i in self._files.items() if p.startswith("data/")]
+        return VerifyResult(
+            self._name, tuple(self._faults), self._container.form, f"{self._version[0]}.{self._version[1]}",
+            tuple(sorted({m.algorithm for m in self._manifests if not m.is_tag})), len(payload), sum(i.size for i in payload),
+        )  # fmt: skip
+
+    def _say(self, code: str, path: str | None = None, **params: Any) -> None:
+        self._faults.append(fault(code, path, **params))
+
+    # -- members
+
+    def _find_top(self) -> str:
+        """The bag's folder within the container, with its slash; "" for a folder on disk."""
+        if self._bag_name is not None:
+            return ""
+        members = [i.name for i in self._container.items] + [f + "/" for f in self._container.folders]
+        tops = {n.split("/")[0] if "/" in n else "" for n in members}
+        if len(tops) == 1 and "" not in tops:
+            self._bag_name = tops.pop()
+            return self._bag_name + "/"
+        shown = ", ".join(sorted(t or "(files)" for t in tops)[:5]) or "(nothing)"
+        self._say("PKG-TOP-FOLDER", found=shown)
+        bags = sorted(n for n in members if n == "bagit.txt" or (n.endswith("/bagit.txt") and n.count("/") == 1))
+        return bags[0].removesuffix("bagit.txt") if bags else ""
+
+    def _take_members(self, top: str) -> None:
+        twins: dict[str, str] = {}
+        for item in self._container.items:
+            path = item.name.removeprefix(top) if item.name.startswith(top) else None
+            if path is None:
+                continue  # outside the bag: the top folder's fault has been said
+            why = names.fault_of_path(item.name)
+            if why and not (top == "" and names.fault_of_path(path) is None):
+                self._say("PKG-MEMBER-UNSAFE", item.name, reason=why)
+            elif path in self._files:
+                self._say("PKG-MEMBER-DUPLICATE", path)
+            else:
+                other = twins.setdefault(names.twin_key(path), path)
+                if other != path:
+                    self._say("PKG-NAME-TWIN", path, other=other)
+                self._files[path] = item
+        self._folders = {f.removeprefix(top) for f in self._container.folders if f.startswith(top)}
+
+    # -- tag files
+
+    def _read_tag_files(self) -> None:
+        data = self._tag_bytes("bagit.txt")
+        if data is None:
+            self._say("PKG-BAGIT-MISSING", "bagit.txt")
+        else:
+            declared = bagtext.declaration(data, self._faults)
+            self._version, self._encoding = declared.version, declared.encoding
+        if not any(p.startswith("data/") for p in self._files) and "data" not in self._folders:
+            self._say("PKG-PAYLOAD-MISSING", "data")
+        info = "package-info.txt" if self._version <= (0, 95) else "bag-info.txt"
+        if (text := self._tag_text(info)) is not None:
+            self._info = bagtext.fields(text, info, self._faults)
+        present = set(self._files)
+        for path in sorted(p for p in self._files if "/" not in p and bagtext.MANIFEST_LIKE.fullmatch(p)):
+            if not bagtext.MANIFEST.fullmatch(path):
+                self._say("PKG-MANIFEST-NAME", path)
+            elif (text := self._tag_text(path)) is not None:
+                self._manifests.append(bagtext.manifest(text, path, self._version, present, self._faults))
+        payload = [m.algorithm for m in self._manifests if not m.is_tag]
+        for m in self._manifests:
+            if bagtext.hasher(m.algorithm) is None:
+                self._say("PKG-ALGORITHM-UNKNOWN", m.path, algorithm=m.algorithm)
+        if not payload:
+            self._say("PKG-MANIFEST-MISSING")
+        elif not any(bagtext.hasher(a) for a in payload):
+            self._say("PKG-NO-DIGEST-JUDGED")
+        elif set(payload) <= _WEAK:
+            self._say("PKG-ALGORITHM-WEAK", algorithm=", ".join(sorted(payload)))
+
+    def _tag_text(self, path: str) -> str | None:
+        data = self._tag_bytes(path)
+        return None if data is None else bagtext.decode(data, self._encoding, path, self._faults)
+
+    def _tag_bytes(self, path: str) -> bytes | None:
+        item = self._files.get(path)
+        if item is None:
+            return None
+        if item.size > _MAX_TAG_FILE:
+            self._say("PKG-TAG-TOO-LARGE", path, size=item.size)
+            return None
+        out = bytearray()
+        try:
+            for piece in self._container.chunks(item):
+                out += piece
+        except Damaged:
+            pass  # said when it is digested; what could be read is judged as it is
+        return bytes(out)
+
+    # -- content
+
+    def _digest_everything(self) -> None:
+        """Each file once, for all algorithms that list it."""
+        wanted: dict[str, set[str]] = {path: set() for path in self._files}
+        by_form = {names.twin_key(p): p for p in self._files}
+        for m in self._manifests:
+            for listed in m.digests:
+                path = listed if listed in wanted else by_form.get(names.twin_key(listed))
+                if path is not None:
+                    wanted[path].add(m.algorithm)
+        for path, item in self._files.items():
+            hashers = {a: h for a in sorted(wanted[path]) if (h := bagtext.hasher(a))}
+            try:
+                for piece in self._container.chunks(item):
+                    for h in hashers.values():
+                        h.update(piece)
+            except Damaged as e:
+                self._faults.append(dataclasses.replace(e.fault, path=path))
+                if e.fault.code != "PKG-CRC":
+                    continue  # a digest of half a file says nothing
+            self._digests[path] = {a: h.hexdigest() for a, h in hashers.items()}
+
+    def _compare(self) -> None:
+        swapped: set[str] = set()
+        for m in self._manifests:
+            listed = self._match_names(m)
+            owner = {digest: path for path, digest in listed.items()}
+            for path, expected in listed.items():
+                if path not in self._files:
+                    self._say("PKG-FILE-MISSING", path, manifest=m.path)
+                    continue
+                actual = self._digests.get(path, {}).get(m.algorithm)
+                if actual is None or actual == expected:
+                    continue
+                self._say("PKG-DIGEST", path, algorithm=m.algorithm, expected=expected, actual=actual)
+                if (other := owner.get(actual)) and path not in swapped:
+                    swapped.add(path)
+                    self._say("PKG-SWAPPED", path, other=other)
+            for path in self._must_list(m):
+                if path not in listed:
+                    self._say("PKG-NOT-LISTED", path, manifest=m.path)
+
+    def _match_names(self, m: bagtext.Manifest) -> dict[str, str]:
+        """The manifest by the names the files have: a name that differs in normalisation only is matched and said."""
+        by_form = {names.twin_key(p): p for p in self._files if p not in m.digests}
+        out: dict[str, str] = {}
+        for listed, digest in m.digests.items():
+            path = listed
+            if listed not in self._files:
+                near = by_form.get(names.twin_key(listed))
+                if near is not None and names.same_name(near, listed):
+                    self._say("PKG-NAME-NORMALISED", near, listed=ascii(listed))
+                    path = near
+            out[path] = digest
+        return out
+
+    def _must_list(self, m: bagtext.Manifest) -> Iterator[str]:
+        """The files that this manifest may not leave out."""
+        if not m.is_tag:
+            # Before 1.0 a payload file had to be in one manifest, not in each.
+            others = {p for o in self._manifests if o is not m and not o.is_tag for p in o.digests}
+            for path in self._files:
+                if path.startswith("data/") and (self._version >= (1, 0) or path not in others):
+                    yield path
+        elif profile.claims(self._info):
+            yield from (p for p in self._files if not p.startswith(("data/", "tagmanifest-")))
+        elif self._version >= (1, 0):
+            yield from (o.path for o in self._manifests if not o.is_tag)
+
+    # -- the rest
+
+    def _check_oxum(self) -> None:
+        values = [v for label, v in self._info if label.lower() == "payload-oxum"]
+        if not values:
+            self._say("PKG-OXUM-MISSING")
+            return
+        if len(values) > 1:
+            self._say("PKG-OXUM-REPEATED")
+        octets, _, streams = values[0].partition(".")
+        if not (octets.isascii() and octets.isdigit() and streams.isascii() and streams.isdigit()):
+            self._say("PKG-OXUM-MALFORMED", value=values[0])
+            return
+        sizes = [i.size for p, i in self._files.items() if p.startswith("data/")]
+        if (int(octets), int(streams)) != (sum(sizes), len(sizes)):
+            self._say("PKG-OXUM", expected=values[0], actual=f"{sum(sizes)}.{len(sizes)}")
+
+    def _check_fetch(self) -> None:
+        text = self._tag_text("fetch.txt")
+        if text is None:
+            return
+        self._say("PKG-FETCH", "fetch.txt")
+        for path in bagtext.fetch(text, "fetch.txt", self._version, set(self._files), self._faults):
+            if path not in self._files:
+                self._say("PKG-FETCH-ABSENT", "fetch.txt", listed=path)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command: exit 0 all valid, 1 some invalid, 2 some could not be judged."""
+    parser = argparse.ArgumentParser(prog="sip.verify", description="检验信息包 / verify packages")
+    parser.add_argument("file", nargs="+", type=Path, help="ZIP, TAR or folder")
+    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    parser.add_argument("--lang", choices=("zh", "en"), default="zh")
+    options = parser.parse_args(argv)
+    worst = 0
+    for path in options.file:
+        result = verify(path)
+        worst = max(worst, 0 if result.valid else 1 if result.judged else 2)
+        if options.json:
+            sys.stdout.write(json.dumps(result.as_json(), ensure_ascii=False) + "\n")
+        else:
+            _print(result, options.lang)
+        sys.stdout.flush()
+    return worst
+
+
+def _print(result: VerifyResult, lang: str) -> None:
+    words = {"zh": ("有效", "无效", "无法判定"), "en": ("valid", "invalid", "not judged")}[lang]
+    verdict = words[0 if result.valid else 1 if result.judged else 2]
+    out = [f"{result.path}: {verdict} ({result.files} files, {result.payload_bytes} bytes)"]
+    for found in result.findings:
+        shown = found.as_json()
+        place = f" {shown['path']}:" if shown["path"] else ""
+        out.append(f"  {found.severity} {found.code}{place} {shown[lang]}")
+    sys.stdout.write("\n".join(out) + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
