@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -30,7 +31,7 @@ def file_record(
     findings = findings_of(row["findings"])
     filing = tx.number_of(row["agency"], row["case_no"])
     if filing is None:
-        match = schedules.match(record, fonds_no)
+        match = schedules.match(record, fonds_no, as_of=dt.datetime.fromisoformat(row["as_of"]))
         findings += match.findings
         if isinstance(match, NoMatch):
             return _settle(tx, row, State.HELD, findings)

@@ -1,0 +1,164 @@
+"""States move only with their events, numbers are gapless, and the chain tells every change of the past."""
+
+import multiprocessing
+import os
+import random
+import signal
+import time
+
+import pytest
+import sqlalchemy as sa
+from ingest.ledger import Ledger, chain, migrate
+from ingest.ledger.tables import event, metadata, record, sequence
+from ingest.model import State
+
+AS_OF = "2026-11-20T01:00:00+08:00"
+
+
+def rows(*ids: str) -> list[dict[str, str]]:
+    return [{"id": i, "source": "", "agency": "a", "delivery": f"d-{i}", "location": f"/{i}"} for i in ids]
+
+
+@pytest.fixture
+def filled(ledger: Ledger) -> Ledger:
+    with ledger.begin() as tx:
+        tx.add_batch("b", "run", AS_OF, rows("r1", "r2", "r3"))
+    return ledger
+
+
+def events(ledger: Ledger) -> list[str]:
+    with ledger.read() as conn:
+        return list(conn.execute(sa.select(event.c.kind).order_by(event.c.seq)).scalars())
+
+
+def test_migrations_make_the_tables_that_the_code_uses(ledger: Ledger) -> None:
+    from alembic.autogenerate import compare_metadata
+    from alembic.runtime.migration import MigrationContext
+
+    with ledger.read() as conn:
+        context = MigrationContext.configure(conn, opts={"version_table": migrate.VERSION_TABLE})
+        changes = [c for c in compare_metadata(context, metadata) if migrate.VERSION_TABLE not in str(c)]
+    assert changes == []
+
+
+def test_upgrading_again_changes_nothing(filled: Ledger) -> None:
+    filled.upgrade()
+    assert [r["id"] for r in filled.records("b", [State.LISTED])] == ["r1", "r2", "r3"]
+
+
+def test_a_move_writes_state_and_event_together(filled: Ledger) -> None:
+    with filled.begin() as tx:
+        assert tx.move("r1", [State.LISTED], State.RECEIVED, "received", {"x": 1}, case_no="C1")
+    assert [r["case_no"] for r in filled.records("b", [State.RECEIVED])] == ["C1"]
+    assert events(filled) == ["batch", "received"]
+
+
+def test_a_move_from_another_state_does_nothing(filled: Ledger) -> None:
+    with filled.begin() as tx:
+        assert not tx.move("r1", [State.CHECKED], State.FILED, "filed")
+    assert events(filled) == ["batch"]
+
+
+def test_an_error_undoes_state_number_and_event(filled: Ledger) -> None:
+    with pytest.raises(RuntimeError), filled.begin() as tx:
+        tx.move("r1", [State.LISTED], State.RECEIVED, "received")
+        assert tx.next_serial("s") == 1
+        raise RuntimeError
+    assert [r["id"] for r in filled.records("b", [State.LISTED])] == ["r1", "r2", "r3"]
+    assert events(filled) == ["batch"]
+    with filled.begin() as tx:
+        assert tx.next_serial("s") == 1
+
+
+def test_machine_trouble_keeps_the_state_and_counts(filled: Ledger) -> None:
+    for _ in range(2):
+        with filled.begin() as tx:
+            tx.fail("r1", "check", "disk on fire")
+    (row,) = (r for r in filled.records("b", [State.LISTED]) if r["id"] == "r1")
+    assert (row["failures"], row["last_error"]) == (2, "disk on fire")
+
+
+def test_the_chain_of_an_untouched_ledger_is_whole(filled: Ledger) -> None:
+    for i in ("r1", "r2"):
+        with filled.begin() as tx:
+            tx.move(i, [State.LISTED], State.RECEIVED, "received", {"名": "归档"})
+    with filled.read() as conn:
+        assert list(chain.verify(conn)) == []
+
+
+EDITS = {
+    "edited": ("CHAIN-DIGEST", sa.update(event).where(event.c.seq == 2).values(detail='{"state":"acknowledged"}')),
+    "deleted": ("CHAIN-GAP", sa.delete(event).where(event.c.seq == 2)),
+    "last deleted": ("CHAIN-HEAD", sa.delete(event).where(event.c.seq == 4)),
+    "redated": ("CHAIN-DIGEST", sa.update(event).where(event.c.seq == 3).values(at="2020-01-01T00:00:00+00:00")),
+    "inserted": (
+        "CHAIN-PREV",
+        sa.insert(event).values(
+            seq=5, at="x", kind="k", record_id=None, detail="{}", prev="0" * 64,
+            digest=chain.link(5, "x", "k", None, "{}", "0" * 64),
+        ),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", EDITS)
+def test_the_chain_tells_what_was_done_to_it(filled: Ledger, what: str) -> None:
+    for i in ("r1", "r2", "r3"):
+        with filled.begin() as tx:
+            tx.move(i, [State.LISTED], State.RECEIVED, "received")
+    code, edit = EDITS[what]
+    with filled.begin() as tx:
+        tx.conn.execute(edit)
+    with filled.read() as conn:
+        assert code in [f.code for f in chain.verify(conn)]
+
+
+def test_swapped_events_are_told(filled: Ledger) -> None:
+    for i in ("r1", "r2", "r3"):
+        with filled.begin() as tx:
+            tx.move(i, [State.LISTED], State.RECEIVED, "received")
+    with filled.begin() as tx:
+        for old, new in ((2, 99), (3, 2), (99, 3)):
+            tx.conn.execute(sa.update(event).where(event.c.seq == old).values(seq=new))
+    with filled.read() as conn:
+        assert {f.code for f in chain.verify(conn)} >= {"CHAIN-PREV", "CHAIN-DIGEST"}
+
+
+def draw(url: str, count: int, seed: int) -> None:
+    """Draw numbers in a process of its own, one record a number, in transactions of random length."""
+    dice = random.Random(seed)
+    with Ledger(url) as ledger:
+        for n in range(count):
+            with ledger.begin() as tx:
+                for k in range(dice.randint(1, 3)):
+                    serial = tx.next_serial("scope")
+                    tx.conn.execute(
+                        sa.insert(record).values(
+                            id=f"{seed}-{n}-{k}", batch_id="b", position=serial, source="", agency="a", delivery="d",
+                            location="", state="listed", as_of=AS_OF, findings=[], failures=0, updated_at=tx.now,
+                        )
+                    )  # fmt: skip
+                    tx.chain.append("drawn", None, {"serial": serial})
+
+
+@pytest.mark.slow
+def test_numbers_stay_gapless_and_unique_with_eight_writers_that_are_killed(filled: Ledger, url: str) -> None:
+    context = multiprocessing.get_context("spawn")
+    writers = [context.Process(target=draw, args=(url, 60, seed)) for seed in range(8)]
+    for w in writers:
+        w.start()
+    dice = random.Random(7)
+    time.sleep(2.5)
+    for w in dice.sample(writers, 4):
+        time.sleep(dice.random() / 2)
+        if w.pid is not None and w.is_alive():
+            os.kill(w.pid, signal.SIGKILL)
+    for w in writers:
+        w.join(120)
+        w.close()
+    with filled.read() as conn:
+        given = sorted(conn.execute(sa.select(record.c.position).where(record.c.delivery == "d")).scalars())
+        last = conn.execute(sa.select(sequence.c.last)).scalar_one()
+        assert list(chain.verify(conn)) == []
+    assert given == list(range(1, len(given) + 1))
+    assert last == len(given) > 200
