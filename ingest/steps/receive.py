@@ -26,7 +26,6 @@ from ingest.settings import Home, Limits
 from ingest.sources import open_source
 from ingest.sources.base import METADATA, DeliveryGone, DeliveryReader
 
-CLASSIFIED = ("秘密", "机密", "绝密")
 _CHUNK = 1 << 20
 _NAME_BYTES = 255  # the longest file name of common file systems
 
@@ -89,7 +88,7 @@ def receive(reader: DeliveryReader, into: Path, limits: Limits) -> Received:
         return _ended(Finding("RCV-JSON-BROKEN", path=METADATA, params={"reason": str(e)}))
     except BadEnvelope as e:
         return _ended(Finding("RCV-ENVELOPE", path=METADATA, params={"reason": str(e)}))
-    if head.classification in CLASSIFIED:  # not a byte of its files is read
+    if head.secret:  # not a byte of its files is read
         return _ended(Finding("RCV-CLASSIFIED", path=METADATA, params={"level": head.classification}), head)
     if not head.files:
         return _ended(Finding("RCV-NO-FILES", path=METADATA), head)
