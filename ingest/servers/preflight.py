@@ -110,7 +110,7 @@ def _check_home(home: Path, free_bytes: int) -> None:
         with tempfile.TemporaryFile(dir=home):
             pass
     except OSError as e:
-        raise Preflight(f"目录 {home} 不可写（{e.strerror}）/ folder {home} cannot be written: {e.strerror}") from None
+        raise Preflight(f"目录 {home} 不可写（{e.strerror}） / folder {home} cannot be written: {e.strerror}") from None
     free = shutil.disk_usage(home).free
     if free < free_bytes:
         have, want = f"{free / 1024**3:.1f} GiB", f"{free_bytes / 1024**3:.1f} GiB"

@@ -103,15 +103,16 @@ def listener(port: int) -> Process | None:
     """The process that listens on a TCP port of the loopback address, where the kernel lets us see it."""
     inodes = _listening_inodes(port)
     for entry in _PROC.iterdir():
-        if not entry.name.isdigit():
-            continue
-        try:
-            links = [str(fd.readlink()) for fd in (entry / "fd").iterdir()]
-        except OSError:
-            continue  # another user's, or gone
-        if inodes.intersection(links):
+        if entry.name.isdigit() and not inodes.isdisjoint(_open_files(entry)):
             return look(int(entry.name))
     return None
+
+
+def _open_files(process: Path) -> Iterator[str]:
+    with contextlib.suppress(OSError):  # another user's, or gone
+        for fd in (process / "fd").iterdir():
+            with contextlib.suppress(OSError):  # closed since it was listed
+                yield str(fd.readlink())
 
 
 def command(pid: int) -> str:

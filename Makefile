@@ -1,0 +1,49 @@
+# 归档 Guidang — `make help` 列出各目标 / lists the targets
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+SHELL := /bin/sh
+export PYTHON
+
+BIN := .venv/bin
+SYNCED := .venv/.synced
+
+$(SYNCED): pyproject.toml uv.lock tools/uv.txt tools/bootstrap.sh
+	@sh tools/bootstrap.sh
+
+.PHONY: run test test-fast check bench fuzz stop clean lock env help
+
+run: $(SYNCED) ## 启动服务并跑一夜归档；ONCE=1 跑完即停，COUNT=N 样例件数 / servers and a night; ONCE=1 stops after it, COUNT=N cases
+	@$(BIN)/guidang run $(if $(ONCE),--once) $(if $(COUNT),--count $(COUNT))
+
+stop: ## 停止正在运行的服务 / stop the running servers
+	@if [ -x $(BIN)/guidang ]; then $(BIN)/guidang stop; fi
+
+test: $(SYNCED) ## 全部测试，自行启动真实服务 / all tests, against real servers they start themselves
+	@$(BIN)/pytest
+
+test-fast: $(SYNCED) ## 不启动服务的测试 / the tests that start no servers
+	@$(BIN)/pytest -m "not slow"
+
+check: $(SYNCED) ## 格式、类型、锁文件 / lint, format, types, lock file
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@UV_PYTHON_DOWNLOADS=never .tools/bin/uv lock --check --quiet
+	@test ! -e packaging/__init__.py || { echo 'packaging/__init__.py 会遮蔽 PyPI 的 packaging / would shadow the packaging of PyPI' >&2; exit 1; }
+
+bench: $(SYNCED) ## 与对照脚本比较速度 / speed against the peer script
+	@$(BIN)/python -m bench
+
+fuzz: $(SYNCED) ## 对解析器做长时间模糊测试；SECONDS=N / fuzz the parsers for long; SECONDS=N
+	@$(BIN)/python -m tests.fuzz $(if $(SECONDS),--seconds $(SECONDS))
+
+clean: stop ## 停止服务，删除数据目录 var / stop, and delete the home folder var
+	@rm -rf var
+
+env: $(SYNCED) ## 只建立环境 / only make the environment
+
+lock: $(SYNCED) ## 按 pyproject.toml 更新 uv.lock / renew uv.lock
+	@UV_PYTHON_DOWNLOADS=never .tools/bin/uv lock
+
+help: ## 本说明 / this help
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 14
