@@ -51,11 +51,10 @@ def lines(text: str) -> list[str]:
 
 def decode(data: bytes, encoding: str, path: str, faults: list[Fault]) -> str | None:
     """The text of a tag file, or None with a fault; a byte-order mark is taken off and said."""
-    if encoding.replace("-", "").replace("_", "").lower() == "utf8" and data.startswith(codecs.BOM_UTF8):
+    if data.startswith(codecs.BOM_UTF8) and codecs.lookup(encoding).name == "utf-8":
         faults.append(fault("PKG-TAG-BOM", path))
-        data = data[3:]
     try:
-        return data.decode(encoding)
+        return data.decode(encoding).removeprefix("\ufeff")
     except UnicodeError:
         faults.append(fault("PKG-TAG-ENCODING", path, encoding=encoding))
         return None
@@ -206,8 +205,9 @@ def fetch(text: str, path: str, version: tuple[int, int], present: set[str], fau
             faults.append(fault("PKG-FETCH-MALFORMED", path, line=number, reason="not URL, length and path"))
             continue
         listed = _path(parts[3], path, number, version, present, faults)
-        if why := names.fault_of_path(listed) or _out_of_scope(listed, False, version):
-            faults.append(fault("PKG-FETCH-MALFORMED", path, line=number, reason=why))
+        why = names.fault_of_path(listed)
+        if why or (version >= (1, 0) and not listed.startswith("data/")):
+            faults.append(fault("PKG-FETCH-MALFORMED", path, line=number, reason=why or "not below data/"))
         else:
             out.append(listed)
     return out

@@ -57,7 +57,7 @@ def require_path(path: str) -> str:
 
 def twin_key(path: str) -> str:
     """The same for all spellings of a path that a case-insensitive or normalising file system takes for one."""
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
+    return nfc(nfc(path).casefold())
 
 
 def encode(path: str) -> str:
@@ -75,6 +75,6 @@ def stray_percent(text: str) -> bool:
     return "%" in text and "%" in _ESCAPED.sub("", text)
 
 
-def same_name(one: str, other: str) -> bool:
-    """Whether two names differ in Unicode normalisation at most."""
-    return unicodedata.normalize("NFC", one) == unicodedata.normalize("NFC", other)
+def nfc(path: str) -> str:
+    """The path in Unicode NFC: the same for all spellings that differ in normalisation only."""
+    return unicodedata.normalize("NFC", path)

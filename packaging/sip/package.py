@@ -11,7 +11,7 @@ import datetime as dt
 import hashlib
 import os
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -48,15 +48,16 @@ class PackagePlan:
     """All that a package is made of.
 
     ``identifier`` is the 电子文件号 and the name of the bag's folder; ``version`` counts re-sent cases from 1; ``as_of`` is the
-    aware moment of filing; ``tags`` are the files below ``metadata/`` by path; ``bag_info`` further fields for bag-info.txt in
-    their order (Source-Organization, Bag-Group-Identifier, Internal-Sender-Identifier, …).
+    aware moment of filing; ``tags`` are the files below ``metadata/`` by path, as bytes or, where they are too large for memory, as
+    a file; ``bag_info`` further fields for bag-info.txt in their order (Source-Organization, Bag-Group-Identifier,
+    Internal-Sender-Identifier, …).
     """
 
     identifier: str
     version: int
     as_of: dt.datetime
     payload: Sequence[PayloadFile]
-    tags: Mapping[str, bytes]
+    tags: Mapping[str, bytes | Path]
     bag_info: Sequence[tuple[str, str]] = ()
 
 
@@ -111,8 +112,35 @@ def _fsync(path: Path) -> None:
         os.close(fd)
 
 
-def _tag_files(plan: PackagePlan, payload: Sequence[PayloadFile]) -> list[tuple[str, bytes]]:
-    """The tag files in the order they are written, path below the bag's folder first; refuses a plan that is no bag."""
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Tag:
+    """A tag file with what its headers and manifests need; ``digests`` in the order of `ALGORITHMS`."""
+
+    path: str
+    content: bytes | Path
+    size: int
+    crc32: int
+    digests: tuple[str, ...]
+
+
+def _tag(path: str, content: bytes | Path) -> _Tag:
+    hashers = [hashlib.new(a) for a in ALGORITHMS]
+    crc = size = 0
+    for piece in (content,) if isinstance(content, bytes) else _chunks(content):
+        crc, size = zlib.crc32(piece, crc), size + len(piece)
+        for h in hashers:
+            h.update(piece)
+    return _Tag(path, content, size, crc, tuple(h.hexdigest() for h in hashers))
+
+
+def _chunks(path: Path) -> Iterator[bytes]:
+    with path.open("rb", buffering=0) as file:
+        while piece := file.read(_CHUNK):
+            yield piece
+
+
+def _tag_files(plan: PackagePlan, payload: Sequence[PayloadFile]) -> list[_Tag]:
+    """The tag files in the order they are written, paths below the bag's folder; refuses a plan that is no bag."""
     if "/" in names.require_path(plan.identifier):
         raise ValueError(f"identifier {plan.identifier!r} is not one folder name")
     if plan.version < 1:
@@ -121,19 +149,19 @@ def _tag_files(plan: PackagePlan, payload: Sequence[PayloadFile]) -> list[tuple[
         raise ValueError("a record without files is not packaged")
     _refuse_twins(f.path for f in payload)
     _refuse_twins(plan.tags)
+    octets = sum(f.size for f in payload)
+    info = baginfo.render(plan.bag_info, plan.identifier, plan.version, plan.as_of, octets, len(payload))
     files = [
-        ("bagit.txt", BAGIT_TXT),
-        ("bag-info.txt", baginfo.render(
-            plan.bag_info, plan.identifier, plan.version, plan.as_of, sum(f.size for f in payload), len(payload)
-        )),
-        ("manifest-sha256.txt", _manifest((f.sha256, f"data/{f.path}") for f in payload)),
-        ("manifest-sm3.txt", _manifest((f.sm3, f"data/{f.path}") for f in payload)),
-    ]  # fmt: skip
-    metadata = [(f"metadata/{path}", plan.tags[path]) for path in sorted(plan.tags)]
-    covered = sorted(files + metadata)
+        _tag("bagit.txt", BAGIT_TXT),
+        _tag("bag-info.txt", info),
+        _tag("manifest-sha256.txt", _manifest((f.sha256, f"data/{f.path}") for f in payload)),
+        _tag("manifest-sm3.txt", _manifest((f.sm3, f"data/{f.path}") for f in payload)),
+    ]
+    metadata = [_tag(f"metadata/{path}", plan.tags[path]) for path in sorted(plan.tags)]
+    covered = sorted(files + metadata, key=lambda t: t.path)
     manifests = [
-        (f"tagmanifest-{a}.txt", _manifest((hashlib.new(a, data).hexdigest(), path) for path, data in covered))
-        for a in ALGORITHMS
+        _tag(f"tagmanifest-{a}.txt", _manifest((t.digests[n], t.path) for t in covered))
+        for n, a in enumerate(ALGORITHMS)
     ]
     return files + manifests + metadata
 
@@ -167,14 +195,17 @@ class _Writer:
         self._directory: list[bytes] = []
         self._members: list[Member] = []
 
-    def run(self, tags: Sequence[tuple[str, bytes]], payload: Sequence[PayloadFile]) -> PackageResult:
-        for path, data in tags:
-            self._head(path, len(data), zlib.crc32(data))
-            self._put(data)
+    def run(self, tags: Sequence[_Tag], payload: Sequence[PayloadFile]) -> PackageResult:
         buffer = memoryview(bytearray(min(_CHUNK, max(f.size for f in payload) + 1)))
+        for tag in tags:
+            self._head(tag.path, tag.size, tag.crc32)
+            if isinstance(tag.content, bytes):
+                self._put(tag.content)
+            else:
+                self._copy(tag.path, tag.content, tag.size, tag.crc32, buffer)
         for file in payload:
             self._head("data/" + file.path, file.size, file.crc32)
-            self._copy(file, buffer)
+            self._copy(file.path, file.source, file.size, file.crc32, buffer)
         start = self._at
         for line in self._directory:
             self._put(line)
@@ -193,23 +224,23 @@ class _Writer:
         self._put(zipformat.local_header(raw, size, crc, self._stamp))
         self._members.append(Member(name, self._at, size))
 
-    def _copy(self, file: PayloadFile, buffer: memoryview) -> None:
-        crc, left = 0, file.size
-        with file.source.open("rb", buffering=0) as source:
+    def _copy(self, path: str, source: Path, size: int, crc32: int, buffer: memoryview) -> None:
+        crc, left = 0, size
+        with source.open("rb", buffering=0) as file:
             while left:
-                got = source.readinto(buffer)
+                got = file.readinto(buffer)
                 if not got:
-                    raise FixityError(file.path, f"{left} of {file.size} bytes are missing from the staged file")
+                    raise FixityError(path, f"{left} of {size} bytes are missing from the staged file")
                 if got > left:
                     break
                 piece = buffer[:got]
                 crc = zlib.crc32(piece, crc)
                 self._put(piece)
                 left -= got
-            if left or source.readinto(buffer[:1]):
-                raise FixityError(file.path, f"the staged file is longer than the {file.size} bytes received")
-        if crc != file.crc32:
-            raise FixityError(file.path, f"CRC-32 of the staged file is {crc:08x}, at receipt it was {file.crc32:08x}")
+            if left or file.readinto(buffer[:1]):
+                raise FixityError(path, f"the staged file is longer than the {size} bytes received")
+        if crc != crc32:
+            raise FixityError(path, f"CRC-32 of the staged file is {crc:08x}, at receipt it was {crc32:08x}")
 
     def _put(self, data: bytes | memoryview) -> None:
         self._at += len(data)

@@ -8,16 +8,12 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from lxml import etree
-
-from sip.xmltext import add as _add
-from sip.xmltext import moment, render
+from sip.xmltext import element, moment, render, text
 
 NS = "http://www.loc.gov/premis/v3"
-_XSI = "http://www.w3.org/2001/XMLSchema-instance"
 
 # Our stages in the words of the Library of Congress vocabulary of event types; others are written as they are given.
 EVENT_TYPES = {
@@ -59,131 +55,126 @@ def build(record: Mapping[str, Any], events: Sequence[Event], archive: Agent, so
     ``record["files"]`` need seq, path, size, sha256, sm3; ``format`` is ``{"name", "pronom", "version"?}`` with pronom None where
     the format is unknown to PRONOM. Every event is linked to both agents (authorizer, executing program).
     """
-    return _Builder(record, archive, software).document(events)
+    return render(pieces(record, events, archive, software))
 
 
-class _Builder:
-    def __init__(self, record: Mapping[str, Any], archive: Agent, software: Agent) -> None:
-        self._files: Sequence[Mapping[str, Any]] = record["files"]
-        self._about: Mapping[str, Any] = record["record"]
-        self._code: str = self._about["electronic_record_code"]
-        self._archive, self._software = archive, software
-        # the type stubs know no default namespace, lxml does
-        spaces: Any = {None: NS, "xsi": _XSI}
-        self._root = etree.Element(f"{{{NS}}}premis", nsmap=spaces)
-        self._root.set("version", "3.0")
+def pieces(record: Mapping[str, Any], events: Sequence[Event], archive: Agent, software: Agent) -> Iterator[str]:
+    """`build` in pieces (without the XML declaration), for records too large for memory."""
+    about: Mapping[str, Any] = record["record"]
+    code = text(about["electronic_record_code"])
+    files: Sequence[Mapping[str, Any]] = record["files"]
+    yield f'<premis xmlns="{NS}" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" version="3.0">\n'
+    yield from _representation(about, code, files)
+    for f in files:
+        yield _file(code, f)
+    agents = "".join(
+        f"    <linkingAgentIdentifier>{_pair('linkingAgentIdentifier', AGENT_ID, text(agent.identifier))}"
+        f"<linkingAgentRole>{role}</linkingAgentRole></linkingAgentIdentifier>\n"
+        for agent, role in ((archive, "authorizer"), (software, "executing program"))
+    )
+    for number, event in enumerate(events, 1):
+        yield from _event(code, number, event, agents, files)
+    for agent in (archive, software):
+        version = element("agentVersion", agent.version) if agent.version else ""
+        yield (
+            f"  <agent>{_identifier('agentIdentifier', AGENT_ID, text(agent.identifier))}"
+            f"{element('agentName', agent.name)}{element('agentType', agent.type)}{version}</agent>\n"
+        )
+    yield _rights(about, code)
+    yield "</premis>\n"
 
-    def document(self, events: Sequence[Event]) -> bytes:
-        self._representation()
-        for f in self._files:
-            self._file(f)
-        for number, event in enumerate(events, 1):
-            self._event(number, event)
-        for agent in (self._archive, self._software):
-            entry = _el(self._root, "agent")
-            _pair(entry, "agentIdentifier", AGENT_ID, agent.identifier)
-            _el(entry, "agentName", agent.name)
-            _el(entry, "agentType", agent.type)
-            if agent.version:
-                _el(entry, "agentVersion", agent.version)
-        self._rights()
-        return render(self._root)
 
-    def _path(self, f: Mapping[str, Any]) -> str:
-        return f"{self._code}/data/{f['path']}"
+def _representation(about: Mapping[str, Any], code: str, files: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    yield f'  <object xsi:type="representation">\n    {_identifier("objectIdentifier", RECORD_ID, code)}\n'
+    if about.get("archival_code"):
+        yield f"    {_identifier('objectIdentifier', '档号', text(about['archival_code']))}\n"
+    if about.get("title"):
+        yield f"    {element('originalName', about['title'])}\n"
+    yield (
+        "    <relationship>\n      <relationshipType>structural</relationshipType>\n"
+        "      <relationshipSubType>has part</relationshipSubType>\n"
+    )
+    for f in files:
+        pair = _pair("relatedObjectIdentifier", FILE_ID, _path(code, f))
+        yield (
+            f"      <relatedObjectIdentifier>{pair}<relatedObjectSequence>{text(f['seq'])}</relatedObjectSequence>"
+            "</relatedObjectIdentifier>\n"
+        )
+    yield "    </relationship>\n  </object>\n"
 
-    def _object(self, category: str) -> etree._Element:
-        entry = _el(self._root, "object")
-        entry.set(f"{{{_XSI}}}type", category)
-        return entry
 
-    def _representation(self) -> None:
-        entry = self._object("representation")
-        _pair(entry, "objectIdentifier", RECORD_ID, self._code)
-        if self._about.get("archival_code"):
-            _pair(entry, "objectIdentifier", "档号", self._about["archival_code"])
-        if self._about.get("title"):
-            _el(entry, "originalName", self._about["title"])
-        parts = _el(entry, "relationship")
-        _el(parts, "relationshipType", "structural")
-        _el(parts, "relationshipSubType", "has part")
-        for f in self._files:
-            related = _pair(parts, "relatedObjectIdentifier", FILE_ID, self._path(f))
-            _el(related, "relatedObjectSequence", f["seq"])
+def _file(code: str, f: Mapping[str, Any]) -> str:
+    known: Mapping[str, Any] = f.get("format") or {}
+    version = element("formatVersion", known["version"]) if known.get("version") else ""
+    registry = (
+        f"<formatRegistry><formatRegistryName>PRONOM</formatRegistryName>{element('formatRegistryKey', known['pronom'])}"
+        "<formatRegistryRole>specification</formatRegistryRole></formatRegistry>"
+        if known.get("pronom")
+        else ""
+    )
+    fixity = "".join(
+        f"      <fixity><messageDigestAlgorithm>{algorithm}</messageDigestAlgorithm>"
+        f"<messageDigest>{text(digest)}</messageDigest></fixity>\n"
+        for algorithm, digest in (("SHA-256", f["sha256"]), ("SM3", f["sm3"]))
+    )
+    return (
+        f'  <object xsi:type="file">\n    {_identifier("objectIdentifier", FILE_ID, _path(code, f))}\n'
+        f"    <objectCharacteristics>\n{fixity}      <size>{text(f['size'])}</size>\n"
+        f"      <format><formatDesignation>{element('formatName', known.get('name') or 'unknown')}{version}"
+        f"</formatDesignation>{registry}</format>\n    </objectCharacteristics>\n"
+        f"    {element('originalName', f.get('source_path') or f['path'])}\n"
+        "    <relationship><relationshipType>structural</relationshipType><relationshipSubType>is part of"
+        f"</relationshipSubType>{_identifier('relatedObjectIdentifier', RECORD_ID, code)}</relationship>\n  </object>\n"
+    )
 
-    def _file(self, f: Mapping[str, Any]) -> None:
-        entry = self._object("file")
-        _pair(entry, "objectIdentifier", FILE_ID, self._path(f))
-        traits = _el(entry, "objectCharacteristics")
-        for algorithm, digest in (("SHA-256", f["sha256"]), ("SM3", f["sm3"])):
-            fixity = _el(traits, "fixity")
-            _el(fixity, "messageDigestAlgorithm", algorithm)
-            _el(fixity, "messageDigest", digest)
-        _el(traits, "size", f["size"])
-        known: Mapping[str, Any] = f.get("format") or {}
-        form = _el(traits, "format")
-        designation = _el(form, "formatDesignation")
-        _el(designation, "formatName", known.get("name") or "unknown")
-        if known.get("version"):
-            _el(designation, "formatVersion", known["version"])
-        if known.get("pronom"):
-            registry = _el(form, "formatRegistry")
-            _el(registry, "formatRegistryName", "PRONOM")
-            _el(registry, "formatRegistryKey", known["pronom"])
-            _el(registry, "formatRegistryRole", "specification")
-        _el(entry, "originalName", f.get("source_path") or f["path"])
-        part = _el(entry, "relationship")
-        _el(part, "relationshipType", "structural")
-        _el(part, "relationshipSubType", "is part of")
-        _pair(part, "relatedObjectIdentifier", RECORD_ID, self._code)
 
-    def _event(self, number: int, event: Event) -> None:
-        entry = _el(self._root, "event")
-        _pair(entry, "eventIdentifier", EVENT_ID, f"{self._code}/event/{number}")
-        _el(entry, "eventType", EVENT_TYPES.get(event.kind, event.kind))
-        at = moment(event.at)
-        _el(entry, "eventDateTime", at.isoformat(timespec="seconds") if at else None)
-        if event.detail:
-            _el(_el(entry, "eventDetailInformation"), "eventDetail", event.detail)
-        outcome = _el(entry, "eventOutcomeInformation")
-        _el(outcome, "eventOutcome", event.outcome)
-        if event.note:
-            _el(_el(outcome, "eventOutcomeDetail"), "eventOutcomeDetailNote", event.note)
-        for agent, role in ((self._archive, "authorizer"), (self._software, "executing program")):
-            _el(_pair(entry, "linkingAgentIdentifier", AGENT_ID, agent.identifier), "linkingAgentRole", role)
-        if event.files is None:
-            _pair(entry, "linkingObjectIdentifier", RECORD_ID, self._code)
-            return
+def _event(code: str, number: int, event: Event, agents: str, files: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    at = moment(event.at)
+    yield (
+        f"  <event>\n    {_identifier('eventIdentifier', EVENT_ID, f'{code}/event/{number}')}\n"
+        f"    {element('eventType', EVENT_TYPES.get(event.kind, event.kind))}\n"
+        f"    {element('eventDateTime', at and at.isoformat(timespec='seconds'))}\n"
+    )
+    if event.detail:
+        yield f"    <eventDetailInformation>{element('eventDetail', event.detail)}</eventDetailInformation>\n"
+    note = element("eventOutcomeDetailNote", event.note)
+    detail = f"<eventOutcomeDetail>{note}</eventOutcomeDetail>" if event.note else ""
+    yield f"    <eventOutcomeInformation>{element('eventOutcome', event.outcome)}{detail}</eventOutcomeInformation>\n"
+    yield agents
+    if event.files is None:
+        yield f"    {_identifier('linkingObjectIdentifier', RECORD_ID, code)}\n"
+    else:
         wanted = set(event.files)
-        for f in self._files:
+        for f in files:
             if f["seq"] in wanted:
-                _pair(entry, "linkingObjectIdentifier", FILE_ID, self._path(f))
-
-    def _rights(self) -> None:
-        statement = _el(_el(self._root, "rights"), "rightsStatement")
-        _pair(statement, "rightsStatementIdentifier", RIGHTS_ID, f"{self._code}/rights/1")
-        _el(statement, "rightsBasis", "other")
-        other = _el(statement, "otherRightsInformation")
-        _el(other, "otherRightsBasis", "档案开放与利用控制")
-        _el(other, "otherRightsNote", f"密级：{self._about.get('security_classification') or '未标注'}")
-        control: Mapping[str, Any] = self._about.get("open_control") or {}
-        if control.get("reason"):
-            _el(other, "otherRightsNote", f"开放审核：{control['reason']}")
-        granted = _el(statement, "rightsGranted")
-        _el(granted, "act", "disseminate")
-        for restriction in (self._about.get("access_control"), control.get("decision")):
-            if restriction:
-                _el(granted, "restriction", restriction)
-        _pair(statement, "linkingObjectIdentifier", RECORD_ID, self._code)
+                yield f"    {_identifier('linkingObjectIdentifier', FILE_ID, _path(code, f))}\n"
+    yield "  </event>\n"
 
 
-def _el(parent: etree._Element, name: str, value: Any = None) -> etree._Element:
-    return _add(parent, f"{{{NS}}}{name}", value)
+def _rights(about: Mapping[str, Any], code: str) -> str:
+    control: Mapping[str, Any] = about.get("open_control") or {}
+    notes = [f"密级：{about.get('security_classification') or '未标注'}"]
+    if control.get("reason"):
+        notes.append(f"开放审核：{control['reason']}")
+    limits = [r for r in (about.get("access_control"), control.get("decision")) if r]
+    return (
+        f"  <rights>\n    <rightsStatement>\n      {_identifier('rightsStatementIdentifier', RIGHTS_ID, f'{code}/rights/1')}\n"
+        "      <rightsBasis>other</rightsBasis>\n      <otherRightsInformation>"
+        f"<otherRightsBasis>档案开放与利用控制</otherRightsBasis>{''.join(element('otherRightsNote', n) for n in notes)}"
+        "</otherRightsInformation>\n"
+        f"      <rightsGranted><act>disseminate</act>{''.join(element('restriction', r) for r in limits)}</rightsGranted>\n"
+        f"      {_identifier('linkingObjectIdentifier', RECORD_ID, code)}\n    </rightsStatement>\n  </rights>\n"
+    )
 
 
-def _pair(parent: etree._Element, name: str, kind: str, value: str) -> etree._Element:
-    """An identifier as PREMIS writes them all: ``<name><nameType/><nameValue/></name>``."""
-    entry = _el(parent, name)
-    _el(entry, name + "Type", kind)
-    _el(entry, name + "Value", value)
-    return entry
+def _path(code: str, f: Mapping[str, Any]) -> str:
+    return f"{code}/data/{text(f['path'])}"
+
+
+def _identifier(name: str, kind: str, value: str) -> str:
+    """An identifier as PREMIS writes them all: ``<name><nameType/><nameValue/></name>``. The value is XML text already."""
+    return f"<{name}>{_pair(name, kind, value)}</{name}>"
+
+
+def _pair(name: str, kind: str, value: str) -> str:
+    return f"<{name}Type>{kind}</{name}Type><{name}Value>{value}</{name}Value>"

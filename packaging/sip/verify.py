@@ -213,10 +213,10 @@ class _Check:
     def _digest_everything(self) -> None:
         """Each file once, for all algorithms that list it."""
         wanted: dict[str, set[str]] = {path: set() for path in self._files}
-        by_form = {names.twin_key(p): p for p in self._files}
+        by_form = {names.nfc(p): p for p in self._files}
         for m in self._manifests:
             for listed in m.digests:
-                path = listed if listed in wanted else by_form.get(names.twin_key(listed))
+                path = listed if listed in wanted else by_form.get(names.nfc(listed))
                 if path is not None:
                     wanted[path].add(m.algorithm)
         for path, item in self._files.items():
@@ -253,16 +253,17 @@ class _Check:
 
     def _match_names(self, m: bagtext.Manifest) -> dict[str, str]:
         """The manifest by the names the files have: a name that differs in normalisation only is matched and said."""
-        by_form = {names.twin_key(p): p for p in self._files if p not in m.digests}
-        out: dict[str, str] = {}
-        for listed, digest in m.digests.items():
-            path = listed
-            if listed not in self._files:
-                near = by_form.get(names.twin_key(listed))
-                if near is not None and names.same_name(near, listed):
-                    self._say("PKG-NAME-NORMALISED", near, listed=ascii(listed))
-                    path = near
-            out[path] = digest
+        out = {p: d for p, d in m.digests.items() if p in self._files}
+        absent = [p for p in m.digests if p not in self._files]
+        by_form = {names.nfc(p): p for p in self._files} if absent else {}
+        for listed in absent:
+            near = by_form.get(names.nfc(listed))
+            # Where both spellings are listed for the one file, the same digest means that nothing is lost.
+            if near is None or out.get(near, m.digests[listed]) != m.digests[listed]:
+                out[listed] = m.digests[listed]
+                continue
+            self._say("PKG-NAME-NORMALISED", near, listed=ascii(listed))
+            out[near] = m.digests[listed]
         return out
 
     def _must_list(self, m: bagtext.Manifest) -> Iterator[str]:
@@ -300,8 +301,12 @@ class _Check:
         if text is None:
             return
         self._say("PKG-FETCH", "fetch.txt")
+        in_manifests = {p for m in self._manifests if not m.is_tag for p in m.digests}
         for path in bagtext.fetch(text, "fetch.txt", self._version, set(self._files), self._faults):
-            if path not in self._files:
+            if self._version >= (1, 0) and path not in in_manifests:
+                self._say("PKG-FETCH-UNLISTED", "fetch.txt", listed=path)
+            # Before 1.0 a line could name what no manifest knows; then nothing of the bag is wanting.
+            if path not in self._files and path in in_manifests:
                 self._say("PKG-FETCH-ABSENT", "fetch.txt", listed=path)
 
 

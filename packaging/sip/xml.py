@@ -5,12 +5,11 @@ Every element of the form is written, in its order; what the record does not kno
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
 
-from lxml import etree
-
-from sip.xmltext import add, moment, render, text
+from sip.xmltext import element, moment, render, text
 
 Record = Mapping[str, Any]
 
@@ -78,28 +77,37 @@ def base_info(record: Record) -> bytes:
 
     ``record`` is the canonical record (``case``, ``record``, ``files``). Times are China time, ``yyyy-MM-dd HH:mm:ss``.
     """
+    return render(base_info_pieces(record))
+
+
+def base_info_pieces(record: Record) -> Iterator[str]:
+    """`base_info` in pieces (without the XML declaration), for records too large for memory."""
     derived: dict[str, Callable[[Record], str]] = {
         "information_system_dcscription": _system,
         "is_project": lambda r: "是" if _get(r, "case.project.is_project") else "否",
         "total_number": lambda r: str(len(r["files"])),
     }
-    root = etree.Element("base_info")
+    yield "<base_info>\n"
     for name, path in _BASE_INFO:
-        add(root, name, derived[name](record) if name in derived else _value(record, path))
-    fileset = add(root, "fileset")
-    groups = [*_GROUPS, *sorted({f["group"] for f in record["files"]} - set(_GROUPS))]
-    for number, group in enumerate(groups, 1):
-        folder = add(fileset, "folder")
-        folder.set("id", str(number))
-        folder.set("title", text(group))
-        for f in record["files"]:
-            if f["group"] == group:
-                entry = add(folder, "file")
-                entry.set("id", text(f["seq"]))
-                for name, path in _FILE:
-                    value = _value(f, path)
-                    add(entry, name, value.rpartition("/")[2] if path.endswith("path") else value)
-    return render(root)
+        value = derived[name](record) if name in derived else _value(record, path)
+        yield f"  {element(name, value)}\n"
+    yield "  <fileset>\n"
+    groups: dict[str, list[Mapping[str, Any]]] = {g: [] for g in _GROUPS}
+    for f in record["files"]:
+        groups.setdefault(f["group"], []).append(f)
+    for number, (group, files) in enumerate(groups.items(), 1):
+        yield f'    <folder id="{number}" title="{text(group)}">\n'
+        yield from map(_file, files)
+        yield "    </folder>\n"
+    yield "  </fileset>\n</base_info>\n"
+
+
+def _file(f: Mapping[str, Any]) -> str:
+    out = [f'      <file id="{text(f["seq"])}">\n']
+    for name, path in _FILE:
+        value = _value(f, path)
+        out.append(f"        {element(name, value.rpartition('/')[2] if path.endswith('path') else value)}\n")
+    return "".join(out) + "      </file>\n"
 
 
 def process_info(record: Record, management: Sequence[Mapping[str, Any]] = ()) -> bytes:
@@ -109,28 +117,35 @@ def process_info(record: Record, management: Sequence[Mapping[str, Any]] = ()) -
     "opinion", "status", "files": [seq]}``; ``management`` events may name their agent outright: ``{"agent": {"type", "name",
     "org_code"}}``.
     """
+    return render(_process_pieces(record, management))
+
+
+def _process_pieces(record: Record, management: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     agents = {a["agent_id"]: a for a in record.get("agents", ())}
-    root = etree.Element("process_info")
-    add(root, "electronic_record_code", _value(record, "record.electronic_record_code"))
+    code = element("electronic_record_code", _value(record, "record.electronic_record_code"))
+    yield f"<process_info>\n  {code}\n"
     for kind, events in (("handling", record.get("events", ())), ("management", management)):
-        section = add(root, kind)
-        for event in events:
-            agent: Mapping[str, Any] = event.get("agent") or agents.get(event.get("agent_id")) or {}
-            entry = add(section, "business")
-            entry.set("id", text(event.get("event_id") or f"{kind[0].upper()}{len(section)}"))
-            add(entry, "business_status", event.get("status", "历史行为"))
-            add(entry, "business_activity", event.get("action_text") or event["action"])
-            add(entry, "action_code", event["action"])
-            add(entry, "action_time", _value(event, "@at"))
-            add(entry, "action_mandate", event.get("mandate"))
-            add(entry, "action_description", event.get("opinion") or event.get("description"))
-            add(entry, "agent_type", agent.get("type"))
-            add(entry, "agent_name", agent.get("name"))
-            add(entry, "organization_code", agent.get("org_code"))
-            add(entry, "position_name", agent.get("position"))
-            for seq in event.get("files", ()):
-                add(entry, "file_ref", seq)
-    return render(root)
+        yield f"  <{kind}>\n"
+        for number, event in enumerate(events, 1):
+            agent = event.get("agent") or agents.get(event.get("agent_id")) or {}
+            yield f'    <business id="{text(event.get("event_id") or f"{kind[0].upper()}{number}")}">\n'
+            for name, value in (
+                ("business_status", event.get("status", "历史行为")),
+                ("business_activity", event.get("action_text") or event["action"]),
+                ("action_code", event["action"]),
+                ("action_time", _value(event, "@at")),
+                ("action_mandate", event.get("mandate")),
+                ("action_description", event.get("opinion") or event.get("description")),
+                ("agent_type", agent.get("type")),
+                ("agent_name", agent.get("name")),
+                ("organization_code", agent.get("org_code")),
+                ("position_name", agent.get("position")),
+                *(("file_ref", seq) for seq in event.get("files", ())),
+            ):
+                yield f"      {element(name, value)}\n"
+            yield "    </business>\n"
+        yield f"  </{kind}>\n"
+    yield "</process_info>\n"
 
 
 def _system(record: Record) -> str:
@@ -139,19 +154,28 @@ def _system(record: Record) -> str:
 
 
 def _value(data: Mapping[str, Any], paths: str) -> str:
-    for path in paths.split("|"):
-        found = _get(data, path.removeprefix("@"))
+    for is_time, keys in _parsed(paths):
+        found = _at(data, keys)
         if found is None or found == "":
             continue
-        if path[0] != "@":
+        if not is_time:
             return str(found)
         if at := moment(found):
             return f"{at:%Y-%m-%d %H:%M:%S}"
     return ""
 
 
+@cache
+def _parsed(paths: str) -> list[tuple[bool, tuple[str, ...]]]:
+    return [(p.startswith("@"), tuple(p.removeprefix("@").split("."))) for p in paths.split("|")]
+
+
 def _get(data: Any, path: str) -> Any:
-    for key in path.split("."):
+    return _at(data, tuple(path.split(".")))
+
+
+def _at(data: Any, keys: tuple[str, ...]) -> Any:
+    for key in keys:
         if not isinstance(data, Mapping):
             return None
         data = data.get(key)
