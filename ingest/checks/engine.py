@@ -1,0 +1,175 @@
+"""The 四性检测 of one record: everything that can be checked is, each file read once, and all findings come together."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ingest.checks import formats, items, materials, policy, readable
+from ingest.checks.ofdzip import BadZip
+from ingest.findings import Finding
+from ingest.metadata import validate
+from ingest.metadata.canonical import normalised
+from ingest.metadata.parts import Json, rows, text, whole
+from ingest.model import StagedFile
+
+if TYPE_CHECKING:
+    from ingest.signatures import FileVerdict, TrustStore
+
+# After these a file is not opened again, not even to look at its signatures.
+_HOSTILE = {
+    "FMT-EMPTY", "FMT-ZIP-BOMB", "FMT-ZIP-UNSAFE-PATH", "FMT-ZIP-DUPLICATE", "FMT-ENCRYPTED", "FMT-COMPRESSION", "FMT-XML-DTD"
+}  # fmt: skip
+_SIGNED = {"pdf", "pdfa", "ofd"}
+
+
+class StagingAltered(Exception):
+    """A staged file is not as receive left it: trouble of this machine, never the producer's."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class CheckContext:
+    """What a check may know besides the record: no clock, no network.
+
+    ``as_of`` is the night's logical time (aware), ``agency`` the registry entry of the agency that delivered, ``trust`` the
+    anchors against which signatures are judged, ``prior`` what receive found.
+    """
+
+    as_of: dt.datetime
+    agency: Mapping[str, Any]
+    trust: TrustStore
+    prior: Sequence[Finding] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class CheckReport:
+    """What the check stage found.
+
+    ``findings`` include receive's; ``items`` are the results by item of DA/T 70; ``signatures`` one verdict a file;
+    ``evidence`` certificates and revocation lists by name; ``formats`` by payload path; ``record`` the canonical record.
+    """
+
+    findings: list[Finding]
+    items: list[dict[str, Any]]
+    signatures: list[dict[str, Any]]
+    evidence: dict[str, bytes]
+    formats: dict[str, dict[str, Any]]
+    record: dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _FileReport:
+    findings: list[Finding]
+    format: dict[str, Any]
+    verdict: FileVerdict | None = None
+
+
+def run(case: dict[str, Any], files: Sequence[StagedFile], base: Path, context: CheckContext) -> CheckReport:
+    """Check one record whose files stand below ``base``.
+
+    Raises StagingAltered or OSError for machine trouble; bad content, however bad, gives findings.
+    """
+    findings = [*context.prior, *validate(case, context.as_of, context.agency), *materials.check(case)]
+    findings += _unmatched(case, files, findings)
+    declared = {path: row for _, row in rows(case, "files") if (path := text(row, "path"))}
+    reports = {file.path: _check_file(file, declared.get(file.source_path, {}), base, context) for file in files}
+    evidence: dict[str, bytes] = {}
+    signatures = []
+    for report in reports.values():
+        findings += report.findings
+        if report.verdict is not None:
+            signatures.append(report.verdict.as_json())
+            evidence |= report.verdict.evidence_files()
+    found = {path: report.format for path, report in reports.items()}
+    return CheckReport(
+        findings, items.results(findings), signatures, evidence, found, _record(case, files, found)
+    )  # fmt: skip
+
+
+def _unmatched(case: dict[str, Any], files: Sequence[StagedFile], found: Sequence[Finding]) -> Iterator[Finding]:
+    """Files named but not there, and there but not named, unless receive has said so already."""
+    said = {finding.path for finding in found if finding.path}
+    named = [path for _, row in rows(case, "files") if (path := text(row, "path"))]
+    there = {file.source_path for file in files}
+    for path in named:
+        if path not in there and path not in said:
+            yield Finding("RCV-FILE-MISSING", path=path)
+    for file in files:
+        if file.source_path not in named and file.source_path not in said:
+            yield Finding("RCV-FILE-EXTRA", path=file.source_path)
+
+
+def _check_file(file: StagedFile, declared: Json, base: Path, context: CheckContext) -> _FileReport:
+    staged = base / file.staged
+    limit = policy.limits().whole_file_bytes
+    if (size := staged.stat().st_size) != file.size:
+        raise StagingAltered(f"{file.staged}: {size} bytes, received {file.size}")
+    name = file.source_path
+    if size == 0:
+        return _FileReport([Finding("FMT-EMPTY", path=name)], {"pronom": "UNKNOWN", "name": "", "pages": None})
+    data = staged.read_bytes() if size <= limit else None
+    try:
+        found = formats.identify(staged, name, data)
+    except BadZip as exc:
+        return _FileReport(
+            [Finding(exc.code, path=name, params={"detail": exc.detail})],
+            {"pronom": "x-fmt/263", "name": "ZIP Format", "pages": None},
+        )
+    form = found.accepted
+    if form is None:
+        return _FileReport([_refused(found, name)], found.as_json() | {"pages": None})
+    if data is None:
+        findings = (
+            [] if form.reader == "head" else [Finding("FMT-TOO-LARGE-TO-OPEN", path=name, params={"limit": str(limit)})]
+        )
+        return _FileReport([*findings, *_as_declared(form, None, name, declared)], found.as_json() | {"pages": None})
+    reading = readable.read(form.reader, data, policy.limits())
+    findings = [
+        Finding(code, path=name, params={"detail": detail} if detail else {}) for code, detail in reading.faults
+    ]
+    findings += _as_declared(form, reading.pages, name, declared)
+    verdict = None
+    if form.id in _SIGNED and not _HOSTILE.intersection(finding.code for finding in findings):
+        from ingest.signatures import verify
+
+        verdict = verify(data, name, context.trust, context.as_of)
+        findings += verdict.findings(context.agency.get("policy", {}))
+    return _FileReport(findings, found.as_json() | {"format": form.id, "zh": form.zh, "pages": reading.pages}, verdict)
+
+
+def _refused(found: formats.FormatResult, name: str) -> Finding:
+    if found.pronom == "UNKNOWN":
+        return Finding("FMT-UNKNOWN", path=name)
+    return Finding("FMT-NOT-ALLOWED", path=name, params={"name": found.name, "pronom": str(found.pronom)})
+
+
+def _as_declared(form: policy.Format, pages: int | None, name: str, declared: Json) -> Iterator[Finding]:
+    """The electronic attributes as recorded (GD-1-10): extension, format, pages."""
+    extension = formats.extension(name)
+    if extension not in form.extensions:
+        yield Finding("FMT-EXTENSION-MISMATCH", path=name, params={"extension": extension, "name": form.zh})
+    stated = text(declared, "format")
+    if stated and stated.upper() not in form.declared:
+        yield Finding("FMT-DECLARED-MISMATCH", path=name, params={"declared": stated[:20], "name": form.zh})
+    counted = whole(declared, "pages")
+    if pages is not None and counted is not None and counted != pages:
+        yield Finding("FMT-PAGES", path=name, params={"stated": str(counted), "pages": str(pages)})
+
+
+def _record(case: dict[str, Any], files: Sequence[StagedFile], found: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    """The canonical record: the case, codes normalised, and beside each file what the archive itself found out."""
+    record = normalised(case)
+    staged = {file.source_path: file for file in files}
+    for _, row in rows(record, "files"):
+        file = staged.get(str(row.get("path")))
+        if file is not None and isinstance(row, dict):
+            row["archived"] = {
+                "path": file.path,
+                "size": file.size,
+                "digest": {"SHA-256": file.sha256, "SM3": file.sm3},
+                "format": found[file.path],
+            }
+    return record

@@ -1,0 +1,136 @@
+"""What a file is by its content: PRONOM (pygfried), and own rules where PRONOM has none.
+
+pygfried must never be imported before a fork: the child hangs. It is imported inside the function, in spawned workers.
+PRONOM's PDF/A identifiers are the file's claim, not a validation.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ingest.checks import policy
+from ingest.checks.ofdzip import is_ofd
+from ingest.checks.xmlread import BadXml, HasDtd, parse
+from ingest.metadata import strictjson
+
+OFD_NAME = "OFD (GB/T 33190-2016)"
+_ZIP = ("x-fmt/263", "fmt/189", "fmt/412", "fmt/214", "fmt/215", "UNKNOWN")
+_ZIP_MAGIC = b"PK\x03\x04"
+_TEXT, _XML, _JSON, _CSV = "x-fmt/111", "fmt/101", "fmt/817", "x-fmt/18"
+_SNIFF_BYTES = 64 * 1024 * 1024  # a text beyond this is not parsed only to learn whether it is JSON or XML
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class FormatResult:
+    """What a file is. ``pronom`` is None for OFD, which has no identifier there, and "UNKNOWN" where nothing fits.
+
+    ``basis`` says how it was found; ``warnings`` what the identifier said besides.
+    """
+
+    pronom: str | None
+    name: str
+    mime: str
+    basis: str
+    warnings: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        return dataclasses.asdict(self) | {"warnings": list(self.warnings)}
+
+    @property
+    def accepted(self) -> policy.Format | None:
+        """The entry of the accepted formats, or None."""
+        if self.pronom is None:
+            return policy.formats()["ofd"]
+        return policy.by_pronom().get(self.pronom)
+
+
+def identify(source: Path | bytes, name: str, data: bytes | None = None) -> FormatResult:
+    """Identify one file by content; ``name`` only tells CSV from other text.
+
+    ``data`` spares reading the file again for the own rules; a path without it is judged by PRONOM alone. Raises BadZip for
+    a ZIP that must not be opened, OSError if the file cannot be read.
+    """
+    if isinstance(source, bytes):
+        return _of_bytes(source, name)
+    found = _pronom(source)
+    return found if data is None else _own_rules(found, name, data)
+
+
+def extension(name: str) -> str:
+    """The extension of a file name in lower case, without its dot; empty if there is none."""
+    stem, dot, ext = name.rpartition("/")[2].rpartition(".")
+    return ext.lower() if dot and stem else ""
+
+
+def _of_bytes(data: bytes, name: str) -> FormatResult:
+    descriptor = os.memfd_create("identify")  # the identifier reads paths only
+    try:
+        with os.fdopen(descriptor, "wb", closefd=False) as out:
+            out.write(data)
+        return _own_rules(_pronom(Path(f"/proc/self/fd/{descriptor}")), name, data)
+    finally:
+        os.close(descriptor)
+
+
+def _pronom(path: Path) -> FormatResult:
+    import pygfried
+
+    with path.open("rb") as probe:  # so that an unreadable file raises here and is not "unknown"
+        if not probe.read(1):
+            return FormatResult("UNKNOWN", "", "", "empty")
+    answer: Mapping[str, Any] = pygfried.identify(str(path), detailed=True)["files"][0]
+    matches = [match for match in answer.get("matches") or [] if match["id"] != "UNKNOWN"]
+    # Several matches are rare; the first that the archive accepts is as good as any, and the warning says so.
+    matches.sort(key=lambda match: match["id"] not in policy.by_pronom())
+    said = [] if not answer.get("errors") else [str(answer["errors"])[:200]]
+    if not matches:
+        return FormatResult("UNKNOWN", "", "", "no match", tuple(said))
+    best = matches[0]
+    if len(matches) > 1:
+        said.append("also " + ", ".join(match["id"] for match in matches[1:]))
+    title = f"{best['format']} {best['version']}".strip()
+    return FormatResult(best["id"], title, best["mime"], best["basis"], tuple(said))
+
+
+def _own_rules(found: FormatResult, name: str, data: bytes) -> FormatResult:
+    if found.pronom in _ZIP and data.startswith(_ZIP_MAGIC):
+        if is_ofd(data, policy.limits()):
+            return FormatResult(None, OFD_NAME, "application/ofd", "own rule: ZIP with OFD.xml at its root")
+        return found
+    if found.pronom not in (_TEXT, "UNKNOWN") or len(data) > _SNIFF_BYTES:
+        return found
+    if _is_xml(data):
+        return FormatResult(_XML, "Extensible Markup Language 1.0", "text/xml", "own rule: parses as XML")
+    if _is_json(data):
+        return FormatResult(_JSON, "JSON Data Interchange Format", "application/json", "own rule: parses as JSON")
+    if found.pronom == _TEXT and extension(name) == "csv":
+        return FormatResult(_CSV, "Comma Separated Values", "text/csv", "own rule: text with extension csv")
+    return found
+
+
+def _is_xml(data: bytes) -> bool:
+    head = data[:64].removeprefix(b"\xef\xbb\xbf").lstrip()
+    if not head.startswith(b"<"):
+        return False
+    try:
+        parse(data)
+    except HasDtd:
+        return True
+    except BadXml:
+        return False
+    return True
+
+
+def _is_json(data: bytes) -> bool:
+    head = data[:64].removeprefix(b"\xef\xbb\xbf").lstrip()
+    if not head.startswith((b"{", b"[")):
+        return False
+    try:
+        strictjson.loads(data, max_bytes=_SNIFF_BYTES)
+    except strictjson.BadJson:
+        return False
+    return True

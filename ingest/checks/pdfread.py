@@ -1,0 +1,84 @@
+"""Opening a PDF to its pages, and looking for what acts on opening."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from typing import Any
+
+import pikepdf
+
+from ingest.checks.policy import Limits
+
+_ACTING = ("/JavaScript", "/Launch", "/ImportData", "/SubmitForm", "/Rendition", "/GoToE")
+_PAGES_LOOKED_INTO = 500
+_ANNOTATIONS_LOOKED_INTO = 200
+
+
+class PdfFault(Exception):
+    """The PDF cannot be judged further: ``code`` is the finding, ``detail`` for its text."""
+
+    def __init__(self, code: str, detail: str = "") -> None:
+        super().__init__(code)
+        self.code = code
+        self.detail = detail
+
+
+def open_pages(data: bytes, limits: Limits) -> tuple[int, tuple[tuple[str, str], ...]]:
+    """The number of pages, and faults (code, detail) that do not keep it from opening.
+
+    Raises PdfFault for encryption and page numbers beyond the limit, and pikepdf's errors for what is no readable PDF.
+    """
+    try:
+        pdf = pikepdf.open(io.BytesIO(data), suppress_warnings=True)
+    except pikepdf.PasswordError as exc:
+        raise PdfFault("FMT-ENCRYPTED", "PDF") from exc
+    with pdf:
+        if pdf.is_encrypted:  # also with an empty password: rights can be withheld, and the algorithm will age
+            raise PdfFault("FMT-ENCRYPTED", "PDF")
+        pages = len(pdf.pages)
+        if not pages:
+            raise PdfFault("FMT-UNREADABLE", "PDF 没有页面 / no pages")
+        if pages > limits.pages:
+            raise PdfFault("FMT-UNREADABLE", f"{pages} pages")
+        faults = [("FMT-ACTIVE-CONTENT", action) for action in sorted(set(_actions(pdf)))]
+        if _has_attachments(pdf):
+            faults.append(("FMT-EMBEDDED-FILES", ""))
+        if any("damaged" in str(w) or "reconstruct" in str(w) for w in pdf.get_warnings()):
+            faults.append(("FMT-DAMAGED", ""))
+        return pages, tuple(faults)
+
+
+def _actions(pdf: pikepdf.Pdf) -> Iterator[str]:
+    root = pdf.Root
+    yield from _kinds(root.get("/OpenAction"))
+    yield from _additional(root.get("/AA"))
+    names = root.get("/Names")
+    if isinstance(names, pikepdf.Dictionary) and "/JavaScript" in names:
+        yield "/JavaScript"
+    for index in range(min(len(pdf.pages), _PAGES_LOOKED_INTO)):
+        page = pdf.pages[index].obj
+        yield from _additional(page.get("/AA"))
+        annotations = page.get("/Annots")
+        if isinstance(annotations, pikepdf.Array):
+            for at in range(min(len(annotations), _ANNOTATIONS_LOOKED_INTO)):
+                annotation = annotations[at]
+                if isinstance(annotation, pikepdf.Dictionary):
+                    yield from _kinds(annotation.get("/A"))
+                    yield from _additional(annotation.get("/AA"))
+
+
+def _additional(actions: Any) -> Iterator[str]:
+    if isinstance(actions, pikepdf.Dictionary):
+        for key in actions:
+            yield from _kinds(actions.get(key))
+
+
+def _kinds(action: Any) -> Iterator[str]:
+    if isinstance(action, pikepdf.Dictionary) and (kind := str(action.get("/S", ""))) in _ACTING:
+        yield kind
+
+
+def _has_attachments(pdf: pikepdf.Pdf) -> bool:
+    names = pdf.Root.get("/Names")
+    return isinstance(names, pikepdf.Dictionary) and "/EmbeddedFiles" in names
