@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
+from ingest.metadata import codelists
 from ingest.paths import SCHEMAS
 
 BASIC_LENGTH = 12
@@ -25,19 +26,17 @@ def code_lists() -> dict[str, Any]:
     return lists
 
 
-@cache
 def canonical_matter_type(scheme: str | None, code: str | None) -> str | None:
-    """The one name (``XK``, ``GF`` …) of a 事项类型 given by any scheme, or None when the scheme does not know the code.
+    """The 事项类型 in words (``行政许可``), by which types of different schemes are compared; None if the scheme has no such code.
 
     The scheme is never guessed: ``20`` is 公共服务 in the national list and 其他行政权力 in Guangdong's.
     """
-    schemes: Mapping[str, Mapping[str, str]] = code_lists()["matter_types"]["schemes"]
-    return schemes.get(scheme or "", {}).get(code or "")
+    return codelists.load("matter_type").text(scheme or "", code or "")
 
 
 def matter_type_name(canonical: str | None) -> str:
-    """``XK`` → ``行政许可``; ``不明`` for None."""
-    return str(code_lists()["matter_types"]["names"].get(canonical, "不明"))
+    """The words for a message: ``不明`` for None."""
+    return canonical or "不明"
 
 
 def material_kind(group: str | None) -> str | None:
@@ -62,8 +61,11 @@ class MatterCodes:
     kind: str | None
 
     @classmethod
-    def of(cls, matter: Mapping[str, Any]) -> MatterCodes:
-        """Read ``case.matter`` of a record; a missing 基本编码 is taken from the last 12 characters of the 实施编码."""
+    def of(cls, matter: Mapping[str, Any], default_scheme: str | None = None) -> MatterCodes:
+        """Read ``case.matter`` of a record; a missing 基本编码 is taken from the last 12 characters of the 实施编码.
+
+        ``default_scheme`` (the agency's) reads a 事项类型 that names no scheme.
+        """
         implementation = _text(matter.get("implementation_code"))
         basic = _text(matter.get("basic_code"))
         if basic is None and implementation is not None and _IMPLEMENTATION.fullmatch(implementation):
@@ -74,7 +76,7 @@ class MatterCodes:
             handling_item=_text(matter.get("handling_item_code")),
             implementation=implementation,
             basic=basic,
-            kind=canonical_matter_type(_text(typed.get("scheme")), _text(typed.get("code"))),
+            kind=canonical_matter_type(_text(typed.get("scheme")) or default_scheme, _text(typed.get("code"))),
         )
 
     @property

@@ -6,11 +6,13 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-import jsonschema
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
 
 from ingest.findings import Finding
+from ingest.metadata import strictjson
 from ingest.paths import SCHEMAS
 from ingest.schedule.model import Schedule
 
@@ -26,10 +28,10 @@ class ScheduleError(ValueError):
 
 
 @cache
-def _validator() -> jsonschema.Draft202012Validator:
+def _validator() -> Any:
     schema = json.loads((SCHEMAS / "schedule-1.0.schema.json").read_text("utf-8"))
-    jsonschema.Draft202012Validator.check_schema(schema)
-    return jsonschema.Draft202012Validator(schema)
+    Draft202012Validator.check_schema(schema)
+    return Draft202012Validator(schema)
 
 
 def parse_schedule(content: bytes, name: str) -> Schedule:
@@ -38,11 +40,9 @@ def parse_schedule(content: bytes, name: str) -> Schedule:
     Raises ScheduleError with SCH-JSON, SCH-SHAPE, SCH-DAYS or the codes of ``consistency`` when the content is wrong.
     """
     try:
-        if len(content) > MAX_BYTES:
-            raise ValueError(f"{len(content)} 字节，超过 {MAX_BYTES} 字节")
-        data = json.loads(content.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        raise ScheduleError([Finding("SCH-JSON", path=name, params={"file": name, "reason": str(error)})]) from error
+        data = strictjson.loads(content, max_bytes=MAX_BYTES)
+    except strictjson.BadJson as error:
+        raise ScheduleError([Finding("SCH-JSON", path=name, params={"file": name, "reason": error.reason})]) from error
     return schedule_from_data(data, name)
 
 
@@ -139,7 +139,7 @@ def load_schedules(folder: Path) -> list[Schedule]:
     return schedules
 
 
-def _pointer(error: jsonschema.ValidationError) -> str:
+def _pointer(error: ValidationError) -> str:
     return "".join(f"/{step}" for step in error.absolute_path)
 
 
@@ -151,14 +151,3 @@ def _twice(values: Iterable[str]) -> list[str]:
             out[value] = None
         seen.add(value)
     return list(out)
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    out = dict(pairs)
-    if len(out) != len(pairs):
-        raise ValueError(f"键重复：{'、'.join(_twice(key for key, _ in pairs))}")
-    return out
-
-
-def _no_constant(text: str) -> NoReturn:
-    raise ValueError(f"不允许的数值 {text}")

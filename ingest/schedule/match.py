@@ -79,17 +79,20 @@ class ScheduleSet:
     def _index(self, fonds_no: str, day: dt.date) -> ScheduleIndex | None:
         return next((index for index in self._by_fonds.get(fonds_no, ()) if index.schedule.holds_on(day)), None)
 
-    def match(self, record: Mapping[str, Any], fonds_no: str, *, as_of: dt.datetime) -> Match | NoMatch:
+    def match(
+        self, record: Mapping[str, Any], fonds_no: str, *, as_of: dt.datetime, scheme: str | None = None
+    ) -> Match | NoMatch:
         """Match one canonical case (the dict of case.json) to an entry of its fonds' schedule.
 
-        ``as_of`` (aware) is the filing time, used only where no version held on the closing date. Never raises for any
-        content of ``record``: what cannot be decided comes back as NoMatch with a finding that holds the record.
+        ``as_of`` (aware) is the filing time, used only where no version held on the closing date; ``scheme`` is the agency's
+        list of 事项类型 (``gd``, ``national``) for a record that gives a code alone. Never raises for any content of
+        ``record``: what cannot be decided comes back as NoMatch with a finding that holds the record.
         """
         case = _mapping(record.get("case"))
         closed = closing_date(record)
         if closed is None:
             return NoMatch((Finding("FIL-NO-CLOSING-DATE", field="/case/closed_at"),))
-        codes = MatterCodes.of(_mapping(case.get("matter")))
+        codes = MatterCodes.of(_mapping(case.get("matter")), scheme)
         place = region(_text(case.get("region_code")))
         wrong = []
         if not codes.well_formed:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ingest.metadata.codes import check_citizen
 from ingest.schedule.index import fold
 from ingest.schedule.model import Entry
 
@@ -17,7 +18,6 @@ _STRICTNESS = ("open", "delayed", "restricted")
 _MAX_TEXTS = 10_000  # enough for the largest honest case; a hostile one must not cost more
 _ID_NUMBER = re.compile(r"(?<![0-9A-Za-z])[1-9][0-9]{5}(?:18|19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])[0-9]{3}[0-9Xx](?![0-9A-Za-z])")  # fmt: skip  # noqa: E501
 _MOBILE = re.compile(r"(?<![0-9A-Za-z])(?:\+?86[- ]?)?1[3-9][0-9][- ]?[0-9]{4}[- ]?[0-9]{4}(?![0-9A-Za-z])")
-_ID_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -44,16 +44,8 @@ def propose_opening(entry: Entry, record: Mapping[str, Any], terms: Sequence[str
     return Opening(max(entry.open_control, found, key=_STRICTNESS.index), tuple(reasons))
 
 
-def is_id_number(text: str) -> bool:
-    """Whether 18 characters are a 公民身份号码 with a right check digit (GB 11643-1999; a lower-case x is accepted)."""
-    if _ID_NUMBER.fullmatch(text) is None:
-        return False
-    total = sum(int(digit) * weight for digit, weight in zip(text[:17], _ID_WEIGHTS, strict=True))
-    return "10X98765432"[total % 11] == text[17].upper()
-
-
 def _sensitive(text: str, terms: Sequence[str]) -> Iterator[str]:
-    yield from ("公民身份号码" for found in _ID_NUMBER.findall(text) if is_id_number(found))
+    yield from ("公民身份号码" for found in _ID_NUMBER.findall(text) if check_citizen(found.upper()).ok)
     yield from ("移动电话号码" for _ in _MOBILE.findall(text))
     if terms:
         folded = fold(text)
