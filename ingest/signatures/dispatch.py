@@ -1,0 +1,98 @@
+"""One door for every file: what it is, is decided by its first bytes and its structure, never by its name."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import re
+
+from ingest.signatures import cms, der, seals, ses
+from ingest.signatures.trust import TrustStore
+from ingest.signatures.verdict import Aspect, Cause, Effect, FileVerdict, Judge, Verdict, fold, worst
+
+_ZIP_END = 22 + 65_535  # the end record of a ZIP and the longest comment after it
+_OFD_NAME = re.compile(rb"(?i)ofd\.xml")  # member names stand in the clear in a ZIP's directory
+MAX_STRUCTURE = 64 << 20  # a lone seal or signature value; anything larger is some other file
+
+
+def verify(data: bytes, name: str, trust: TrustStore, at: dt.datetime) -> FileVerdict:
+    """Judge every signature in a file.
+
+    ``data`` is the whole file, ``name`` its path as the verdict shall name it, ``at`` the aware moment of judging (no
+    clock is read). Bad content never raises: it is INVALID or INDETERMINATE with a code. A file of a format that carries
+    no signatures, or without any, is UNSIGNED.
+    """
+    if at.tzinfo is None:
+        raise ValueError("the moment of judging needs a time zone")
+    at = at.astimezone(dt.UTC)
+    try:
+        return _verify(data, name, trust, at)
+    except (MemoryError, RecursionError) as error:
+        cause = Cause("SIG-RESOURCES", Effect.INDETERMINATE, {"detail": type(error).__name__})
+        return FileVerdict(name, fold([cause]), (), (cause,), trust.digest, at.isoformat())
+
+
+def _verify(data: bytes, name: str, trust: TrustStore, at: dt.datetime) -> FileVerdict:
+    package = data[:2] == b"PK" or b"PK\5\6" in data[-_ZIP_END:]
+    package = package and _OFD_NAME.search(data) is not None
+    if b"%PDF-" in data[:1024] and data[:2] != b"PK":
+        from ingest.signatures.pdf import verify_pdf
+
+        found = verify_pdf(data, name, trust, at)
+        return _with_cause(found, Cause("SIG-POLYGLOT", Effect.INDETERMINATE)) if package else found
+    if package:
+        from ingest.signatures.ofd import verify_ofd
+
+        return verify_ofd(data, name, trust, at)
+    if data[:1] == b"\x30" and len(data) <= MAX_STRUCTURE:
+        judges = _lone_structure(data, trust, at)
+        if judges:
+            verdicts = tuple(judge.verdict() for judge in judges)
+            verdict = worst(v.verdict for v in verdicts)
+            return FileVerdict(name, verdict, verdicts, (), trust.digest, at.isoformat())
+    return FileVerdict(name, Verdict.UNSIGNED, (), (), trust.digest, at.isoformat())
+
+
+def _with_cause(found: FileVerdict, cause: Cause) -> FileVerdict:
+    causes = (*found.causes, cause)
+    return dataclasses.replace(found, causes=causes, verdict=worst([found.verdict, fold(causes)]))
+
+
+def _lone_structure(data: bytes, trust: TrustStore, at: dt.datetime) -> list[Judge]:
+    """A seal (.esl), a seal signature (SignedValue.dat) or a CMS signature on its own; none when it is something else."""
+    try:
+        first = der.parse(data).fields(2)[0]
+    except der.DerError:
+        return []
+    if first.tag == der.OID:
+        return _lone_cms(data, trust, at)
+    if first.tag != der.SEQUENCE:
+        return []
+    try:
+        signature = ses.parse_signature(data)
+    except der.DerError:
+        pass
+    else:
+        judge = Judge(f"ses-{signature.version}")
+        seals.judge_seal_signature(judge, signature, None, trust, at)
+        judge.skip(Aspect.COVERAGE)
+        return [judge]
+    try:
+        seal = seals.read_seal(data)
+    except der.DerError:
+        return []
+    judge = Judge(f"seal-{seal.version}")
+    judge.skip(Aspect.INTEGRITY)
+    judge.skip(Aspect.COVERAGE)
+    seals.judge_seal(judge, seal, trust, at, None)
+    return [judge]
+
+
+def _lone_cms(data: bytes, trust: TrustStore, at: dt.datetime) -> list[Judge]:
+    from ingest.signatures.detached import judge_signed_data
+
+    try:
+        parsed = cms.parse(data)
+    except der.DerError:
+        return []
+    return judge_signed_data(parsed, None, trust, at)
