@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from sip import bagtext, names, profile
+from sip import bagtext, claims, names, profile
 from sip.container import Container, Damaged, Folder, Item, Tar
 from sip.faults import Fault, fault
 from sip.form import container_faults
@@ -115,6 +115,14 @@ class _Check:
         if ours:
             self._faults += profile.check(self._info, self._manifests, self._files, self._version, self._container.form)
             self._faults += container_faults(self._container, top)
+            # A folder on disk may have been renamed by who unpacked it.
+            identifier = self._bag_name if self._container.form != "folder" else None
+            said = [v for label, v in self._info if label.lower() == "external-identifier"]
+            if identifier is not None and said != [identifier]:
+                self._say(
+                    "PKG-PROFILE", "bag-info.txt", reason="External-Identifier is not the name of the bag's folder"
+                )
+            self._faults += claims.check(identifier, self._facts(), self._tag_bytes)
         payload = [i for p, i in self._files.items() if p.startswith("data/")]
         return VerifyResult(
             self._name, tuple(self._faults), self._container.form, f"{self._version[0]}.{self._version[1]}",
@@ -280,6 +288,13 @@ class _Check:
             yield from (o.path for o in self._manifests if not o.is_tag)
 
     # -- the rest
+
+    def _facts(self) -> claims.Facts:
+        return {
+            path: {"size": str(item.size)} | self._digests.get(path, {})
+            for path, item in self._files.items()
+            if path.startswith("data/")
+        }
 
     def _check_oxum(self) -> None:
         values = [v for label, v in self._info if label.lower() == "payload-oxum"]

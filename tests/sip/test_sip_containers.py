@@ -1,0 +1,122 @@
+"""Bags in folders, ZIPs and TARs, well made and hostile."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+import zipfile
+import zlib
+from pathlib import Path
+
+import pytest
+from sip_bags import as_tar, as_zip, bag, codes, tagged
+
+from sip import zipformat
+from sip.verify import verify
+
+
+@pytest.mark.parametrize("version", ["0.93", "0.94", "0.95", "0.96", "0.97", "1.0"])
+@pytest.mark.parametrize("form", ["zip", "tar", "folder"])
+def test_every_version_in_every_form(version: str, form: str, tmp_path: Path) -> None:
+    good = tagged(bag(("md5", "sha256"), version), "md5")
+    bad = good | {"data/a.txt": b"alphA"}
+    for files, valid in ((good, True), (bad, False)):
+        folder = tmp_path / f"bag-{valid}"
+        for path, data in files.items() if form == "folder" else ():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_bytes(data)
+        result = verify({"zip": as_zip, "tar": as_tar}[form](files) if form != "folder" else folder)
+        assert (result.valid, result.form, result.version) == (valid, form, version)
+        if not valid:
+            assert {f.path for f in result.findings} == {"data/a.txt"}
+
+
+def test_a_serialised_bag_has_one_top_folder() -> None:
+    for make in (as_zip, as_tar):
+        assert codes(verify(make(bag(), top=""))) == {"PKG-TOP-FOLDER"}
+        two = {f"one/{p}": d for p, d in bag().items()} | {f"two/{p}": d for p, d in bag().items()}
+        assert codes(verify(make(two, top=""))) == {"PKG-TOP-FOLDER"}
+        assert codes(verify(make(bag(), top="deep/bag/"))) >= {"PKG-BAGIT-MISSING", "PKG-MANIFEST-MISSING"}
+
+
+@pytest.mark.parametrize(
+    "name", ["../evil", "bag/../../evil", "/abs", "bag\\data\\x", "C:/x", "bag/data/a\x07b", "bag//x"]
+)
+def test_unsafe_member_names_are_said_and_never_read(name: str) -> None:
+    for result in (verify(as_zip({f"bag/{p}": d for p, d in bag().items()} | {name: b"x"}, top="")),
+                   verify(as_tar({f"bag/{p}": d for p, d in bag().items()} | {name: b"x"}, top=""))):  # fmt: skip
+        assert not result.valid
+        assert codes(result) <= {"PKG-MEMBER-UNSAFE", "PKG-TOP-FOLDER"}
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_a_member_given_twice_is_said() -> None:
+    out = as_zip(bag())
+    with zipfile.ZipFile(out, "a") as z:
+        z.writestr("bag/data/a.txt", b"other")
+    assert codes(verify(out)) == {"PKG-MEMBER-DUPLICATE"}
+    tar = io.BytesIO()
+    with tarfile.open(fileobj=tar, mode="w") as t:
+        for path, data in [*bag().items(), ("data/a.txt", b"other")]:
+            info = tarfile.TarInfo("bag/" + path)
+            info.size = len(data)
+            t.addfile(info, io.BytesIO(data))
+    assert codes(verify(tar)) == {"PKG-MEMBER-DUPLICATE"}
+
+
+def test_links_and_devices_are_refused(tmp_path: Path) -> None:
+    for path, data in bag().items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_bytes(data)
+    (tmp_path / "data/link").symlink_to("/etc/passwd")
+    (tmp_path / "data/folder").symlink_to("/etc")
+    result = verify(tmp_path)
+    assert {f.path for f in result.findings if f.code == "PKG-MEMBER-KIND"} == {"data/link", "data/folder"}
+    out = as_tar(bag())
+    out.seek(0)
+    with tarfile.open(fileobj=out, mode="a") as t:
+        for kind in (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE):
+            info = tarfile.TarInfo(f"bag/data/{kind!r}")
+            info.type, info.linkname = kind, "../../etc/passwd"
+            t.addfile(info)
+    assert len([f for f in verify(out).findings if f.code == "PKG-MEMBER-KIND"]) == 4
+    out = as_zip(bag())
+    with zipfile.ZipFile(out, "a") as z:
+        entry = zipfile.ZipInfo("bag/data/link")
+        entry.create_system, entry.external_attr = 3, 0o120777 << 16
+        z.writestr(entry, "/etc/passwd")
+    assert codes(verify(out)) == {"PKG-MEMBER-KIND"}
+
+
+def test_compressed_tars_are_not_judged(tmp_path: Path) -> None:
+    for mode in ("gz", "bz2", "xz"):
+        out = io.BytesIO()
+        with tarfile.open(fileobj=out, mode=f"w:{mode}") as t:
+            t.addfile(tarfile.TarInfo("bag/bagit.txt"), io.BytesIO())
+        result = verify(out)
+        assert (result.valid, result.judged) == (False, False)
+
+
+def test_a_truncated_tar_is_said() -> None:
+    data = as_tar(bag()).getvalue()
+    for cut in range(512, data.index(b"\0" * 1024) - 100, 300):
+        assert not verify(io.BytesIO(data[:cut])).valid
+
+
+def test_names_without_the_utf8_flag_are_read_as_chinese_tools_write_them() -> None:
+    """GB18030 and no mark, as old Windows tools zip."""
+    out, directory = bytearray(), bytearray()
+    files = bag(payload={"申请书.txt": b"alpha"})
+    for path, content in files.items():
+        about = (f"bag/{path}".encode("gb18030"), len(content), zlib.crc32(content), (0, 33))
+        local, central = (
+            bytearray(zipformat.local_header(*about)),
+            bytearray(zipformat.central_header(*about, len(out))),
+        )
+        local[6:8] = central[8:10] = b"\0\0"  # the flags
+        directory += central
+        out += local + content
+    end = zipformat.end_records(len(files), len(directory), len(out))
+    result = verify(io.BytesIO(out + directory + end))
+    assert result.valid
+    assert codes(result, "warning") == {"PKG-NAME-ENCODING"}
