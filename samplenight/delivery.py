@@ -104,7 +104,7 @@ def write(delivery: Delivery, home: Path, night: dt.date) -> None:
     place.parent.mkdir(parents=True, exist_ok=True)
     if place.exists():
         shutil.rmtree(place)
-    os.replace(work, place)
+    work.replace(place)
 
 
 def _file(seq: int, paper: Paper, path: str, made: Made, case: Case) -> Json:

@@ -67,9 +67,8 @@ def process_log(case: Case) -> bytes:
         lines.append(f"{at:%Y-%m-%d %H:%M:%S} 【{event.text}】{event.opinion or '按流程办理'}")
         for _ in range(rng.randrange(36, 56)):
             at += dt.timedelta(milliseconds=rng.randrange(20, 900))
-            lines.append(
-                f"{at:%Y-%m-%d %H:%M:%S}.{at.microsecond // 1000:03d} 节点{rng.randrange(1, 9)} {rng.choice(STEPS)} 流水{rng.randrange(10**10):010d} 完成"
-            )
+            stamp = f"{at:%Y-%m-%d %H:%M:%S}.{at.microsecond // 1000:03d}"
+            lines.append(f"{stamp} 节点{rng.randrange(1, 9)} {rng.choice(STEPS)} 流水{rng.randrange(10**10):010d} 完成")
     return "\n".join([*lines, ""]).encode()
 
 

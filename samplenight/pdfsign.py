@@ -25,7 +25,7 @@ from samplenight.pdfpki import Signer
 RESERVED = 8192  # hex digits; two certificates and an RSA signature need about 5,400
 
 
-class _Key(signers.Signer):
+class _Key(signers.Signer):  # type: ignore[misc]  # pyhanko comes without types
     """A signer whose signatures repeat: PKCS #1 v1.5 for RSA, RFC 6979 for ECDSA."""
 
     def __init__(self, signer: Signer) -> None:
