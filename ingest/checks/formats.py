@@ -21,6 +21,13 @@ OFD_NAME = "OFD (GB/T 33190-2016)"
 _ZIP = ("x-fmt/263", "fmt/189", "fmt/412", "fmt/214", "fmt/215", "UNKNOWN")
 _ZIP_MAGIC = b"PK\x03\x04"
 _TEXT, _XML, _JSON, _CSV = "x-fmt/111", "fmt/101", "fmt/817", "x-fmt/18"
+_HEADS = (
+    (b"%PDF-", "pdf", "application/pdf"),
+    (b"\xff\xd8\xff", "jpeg", "image/jpeg"),
+    (b"\x89PNG\r\n\x1a\n", "png", "image/png"),
+    (b"II*\x00", "tiff", "image/tiff"),
+    (b"MM\x00*", "tiff", "image/tiff"),
+)
 _SNIFF_BYTES = 64 * 1024 * 1024  # a text beyond this is not parsed only to learn whether it is JSON or XML
 
 
@@ -28,7 +35,8 @@ _SNIFF_BYTES = 64 * 1024 * 1024  # a text beyond this is not parsed only to lear
 class FormatResult:
     """What a file is. ``pronom`` is None for OFD, which has no identifier there, and "UNKNOWN" where nothing fits.
 
-    ``basis`` says how it was found; ``warnings`` what the identifier said besides.
+    ``basis`` says how it was found; ``warnings`` what the identifier said besides; ``own`` is the id of the accepted format
+    that an own rule found.
     """
 
     pronom: str | None
@@ -36,16 +44,19 @@ class FormatResult:
     mime: str
     basis: str
     warnings: tuple[str, ...] = ()
+    own: str | None = None
 
     def as_json(self) -> dict[str, Any]:
-        return dataclasses.asdict(self) | {"warnings": list(self.warnings)}
+        return {
+            "pronom": self.pronom, "name": self.name, "mime": self.mime, "basis": self.basis, "warnings": list(self.warnings)
+        }  # fmt: skip
 
     @property
     def accepted(self) -> policy.Format | None:
         """The entry of the accepted formats, or None."""
-        if self.pronom is None:
-            return policy.formats()["ofd"]
-        return policy.by_pronom().get(self.pronom)
+        if self.own is not None:
+            return policy.formats()[self.own]
+        return policy.by_pronom().get(self.pronom or "")
 
 
 def identify(source: Path | bytes, name: str, data: bytes | None = None) -> FormatResult:
@@ -99,8 +110,10 @@ def _pronom(path: Path) -> FormatResult:
 def _own_rules(found: FormatResult, name: str, data: bytes) -> FormatResult:
     if found.pronom in _ZIP and data.startswith(_ZIP_MAGIC):
         if is_ofd(data, policy.limits()):
-            return FormatResult(None, OFD_NAME, "application/ofd", "own rule: ZIP with OFD.xml at its root")
+            return FormatResult(None, OFD_NAME, "application/ofd", "own rule: ZIP with OFD.xml at its root", own="ofd")
         return found
+    if found.pronom in (_TEXT, "UNKNOWN") and (head := _by_head(data)):
+        return head
     if found.pronom not in (_TEXT, "UNKNOWN") or len(data) > _SNIFF_BYTES:
         return found
     if _is_xml(data):
@@ -112,9 +125,18 @@ def _own_rules(found: FormatResult, name: str, data: bytes) -> FormatResult:
     return found
 
 
+def _by_head(data: bytes) -> FormatResult | None:
+    """PRONOM asks for a right end too; what only begins right is of that format, and damaged: its reader shall say how."""
+    for magic, own, mime in _HEADS:
+        if data.startswith(magic):
+            form = policy.formats()[own]
+            return FormatResult("UNKNOWN", form.zh, mime, "own rule: head only", ("PRONOM: no match",), own)
+    return None
+
+
 def _is_xml(data: bytes) -> bool:
     head = data[:64].removeprefix(b"\xef\xbb\xbf").lstrip()
-    if not head.startswith(b"<"):
+    if not head.startswith((b"<", b"\xff\xfe<\x00", b"\xfe\xff\x00<")):
         return False
     try:
         parse(data)

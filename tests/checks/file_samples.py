@@ -63,8 +63,8 @@ def picture(kind: str, frames: int = 1) -> bytes:
     return out.getvalue()
 
 
-def wav() -> bytes:
-    sound = b"\0\0" * 800
+def wav(samples: int = 800) -> bytes:
+    sound = b"\0\0" * samples
     fmt = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, 8000, 16000, 2, 16)
     body = b"WAVE" + fmt + struct.pack("<4sI", b"data", len(sound)) + sound
     return struct.pack("<4sI", b"RIFF", len(body)) + body

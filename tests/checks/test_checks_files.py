@@ -1,0 +1,162 @@
+import dataclasses
+import resource
+import time
+
+import pytest
+from case_samples import AGENCY, AS_OF, good_case
+from file_faults import FAULTS, GOOD_FILES
+from file_samples import GOOD, pdf, stage, wav
+
+from ingest.checks import CheckContext, CheckReport, StagingAltered, policy, run
+from ingest.checks.formats import identify
+from ingest.findings import Finding, table
+from ingest.signatures import TrustStore
+
+
+@pytest.fixture(scope="session")
+def trust(tmp_path_factory) -> TrustStore:
+    folder = tmp_path_factory.mktemp("trust")
+    for part in ("anchors", "intermediates", "crls"):
+        (folder / part).mkdir()
+    return TrustStore.load(folder)
+
+
+@pytest.fixture
+def check(tmp_path, trust):
+    """Stage the good files and these, and check them as one good case of exactly those files."""
+
+    def do(*extra: tuple[str, bytes, int | None], prior: tuple[Finding, ...] = ()) -> CheckReport:
+        contents = {path: (data, pages) for path, (data, pages) in GOOD.items()}
+        contents |= {path: (data, pages or 0) for path, data, pages in extra}
+        case = good_case(contents)
+        for row in case["files"][len(GOOD) :]:
+            row["pages"] = None  # what a faulty file has is not known
+            row["format"] = _declared(row["path"])
+        case["record"]["total_pages"] = sum(row["pages"] or 0 for row in case["files"])
+        files = stage(tmp_path, {path: data for path, (data, _) in contents.items()})
+        return run(case, files, tmp_path, CheckContext(AS_OF, AGENCY, trust, prior))
+
+    return do
+
+
+def _declared(path: str) -> str:
+    extension = path.rpartition(".")[2].lower()
+    names = {"jpg": "JPEG", "jpeg": "JPEG", "tif": "TIFF", "tiff": "TIFF"}
+    return names.get(extension, extension.upper())
+
+
+def _codes(report: CheckReport) -> set[str]:
+    """Without the signatures' own codes and without the doubled voice of a misnamed file."""
+    codes = {f.code for f in report.findings if not f.code.startswith("SIG-")}
+    return codes - {"FMT-DECLARED-MISMATCH"} if "FMT-EXTENSION-MISMATCH" in codes else codes
+
+
+@pytest.mark.parametrize(("path", "make", "codes"), [f[1:] for f in FAULTS], ids=[f[0] for f in FAULTS])
+def test_each_faulty_file_gives_exactly_its_codes(check, path, make, codes) -> None:
+    data = make()
+    began = time.monotonic()
+    report = check((path, data, None))
+    assert _codes(report) == codes
+    assert {f.path for f in report.findings} == {path}
+    assert time.monotonic() - began < 10
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < 512 * 1024
+
+
+@pytest.mark.parametrize(("path", "make", "pages"), [g[1:] for g in GOOD_FILES], ids=[g[0] for g in GOOD_FILES])
+def test_good_files_of_each_format_pass(check, path, make, pages) -> None:
+    report = check((path, make(), pages))
+    assert report.findings == []
+    assert report.formats[path]["pages"] == pages
+
+
+def test_the_good_record(check) -> None:
+    report = check()
+    assert report.findings == []
+    assert [s["verdict"] for s in report.signatures] == ["UNSIGNED"] * 3
+    results = {item["code"]: item["result"] for item in report.items}
+    assert set(results.values()) == {"pass", "manual", "not_applicable"}
+    assert results["GD-4-2"] == "manual"  # nothing has scanned it, so nothing is clean
+    first = report.record["files"][0]["archived"]
+    assert (first["path"], first["format"]["pages"], len(first["digest"]["SM3"])) == (first["path"], 2, 64)
+
+
+def test_same_inputs_same_report(check, tmp_path) -> None:
+    first = check()
+    (tmp_path / "again").mkdir()
+    assert first == run(
+        good_case(GOOD),
+        stage(tmp_path / "again", {p: d for p, (d, _) in GOOD.items()}),
+        tmp_path / "again",
+        CheckContext(AS_OF, AGENCY, TrustStore.load(_empty_trust(tmp_path))),
+    )
+
+
+def _empty_trust(tmp_path):
+    for part in ("anchors", "intermediates", "crls"):
+        (tmp_path / "trust" / part).mkdir(parents=True)
+    return tmp_path / "trust"
+
+
+def test_pages_and_formats_are_compared_with_what_was_stated(tmp_path, trust) -> None:
+    case = good_case(GOOD)
+    case["files"][0]["pages"] += 1
+    case["record"]["total_pages"] += 1
+    case["files"][1]["format"] = "PNG"
+    files = stage(tmp_path, {path: data for path, (data, _) in GOOD.items()})
+    report = run(case, files, tmp_path, CheckContext(AS_OF, AGENCY, trust))
+    assert {f.code for f in report.findings} == {"FMT-PAGES", "FMT-DECLARED-MISMATCH"}
+
+
+def test_missing_and_surplus_files_are_told_once(tmp_path, trust) -> None:
+    case = good_case(GOOD)
+    contents = {path: data for path, (data, _) in GOOD.items()}
+    gone, extra = next(iter(contents)), "结果文件/99_未登记.pdf"
+    del contents[gone]
+    contents[extra] = pdf()
+    files = stage(tmp_path, contents)
+    prior = (Finding("RCV-FILE-MISSING", path=gone),)
+    report = run(case, files, tmp_path, CheckContext(AS_OF, AGENCY, trust, prior))
+    assert [(f.code, f.path) for f in report.findings] == [("RCV-FILE-MISSING", gone), ("RCV-FILE-EXTRA", extra)]
+    results = {item["code"]: item["result"] for item in report.items}
+    assert results["GD-1-11"] == results["GD-2-11"] == results["GD-4-3"] == "fail"
+    assert results["GD-3-4"] == "not_applicable"  # depends on files that are not there
+
+
+def test_a_hostile_file_does_not_hide_the_others(check) -> None:
+    by_name = {name: (path, make) for name, path, make, _ in FAULTS}
+    chosen = ["ofd_bomb_by_ratio", "xml_billion_laughs", "jpeg_head_only", "random_bytes"]
+    extra = [
+        (f"结果文件/{i}{by_name[n][0].rpartition('附加')[2]}", by_name[n][1](), None) for i, n in enumerate(chosen)
+    ]
+    assert _codes(check(*extra)) == {"FMT-ZIP-BOMB", "FMT-XML-DTD", "FMT-UNREADABLE", "FMT-UNKNOWN"}
+
+
+def test_what_is_too_large_to_open_waits_for_a_person(check, monkeypatch) -> None:
+    small = dataclasses.replace(policy.limits(), whole_file_bytes=100_000)
+    monkeypatch.setattr(policy, "limits", lambda: small)
+    report = check(
+        ("过程文件/大.pdf", pdf() + b"\n% " + b"x" * 100_000 + b"\n%%EOF\n", None),
+        ("过程文件/大.wav", wav(100_000), None),
+    )
+    assert {(f.code, f.path) for f in report.findings} == {("FMT-TOO-LARGE-TO-OPEN", "过程文件/大.pdf")}
+
+
+def test_altered_staging_is_the_machines_trouble(tmp_path, trust) -> None:
+    files = stage(tmp_path, {path: data for path, (data, _) in GOOD.items()})
+    (tmp_path / files[0].staged).write_bytes(b"%PDF-1.4")
+    with pytest.raises(StagingAltered):
+        run(good_case(GOOD), files, tmp_path, CheckContext(AS_OF, AGENCY, trust))
+
+
+def test_bytes_and_path_are_identified_alike(tmp_path) -> None:
+    for name, path, make, _ in GOOD_FILES:
+        data = make()
+        (tmp_path / "file").write_bytes(data)
+        assert identify(data, path) == identify(tmp_path / "file", path, data), name
+
+
+def test_every_format_finding_has_a_fault() -> None:
+    own = {code for code in table() if code.startswith("FMT-")}
+    shown = set().union(*(codes for *_, codes in FAULTS))
+    # Pages, declared formats and size have tests of their own.
+    assert own - shown == {"FMT-PAGES", "FMT-DECLARED-MISMATCH", "FMT-TOO-LARGE-TO-OPEN"}
