@@ -39,6 +39,11 @@ def matter_type_name(canonical: str | None) -> str:
     return canonical or "不明"
 
 
+def matter_type_codes(scheme: str) -> dict[str, str]:
+    """Words → code of one scheme."""
+    return {words: code for code, words in codelists.load("matter_type").schemes[scheme].items()}
+
+
 def material_kind(group: str | None) -> str | None:
     """The 材料类别 (basis, process, result) of a file's group, or None for a group that the list does not know."""
     kind = code_lists()["material_groups"].get(group)

@@ -16,6 +16,7 @@ from ingest.schedule.codes import (
     MatterCodes,
     canonical_matter_type,
     code_lists,
+    matter_type_codes,
 )
 from ingest.schedule.diff import pair
 from ingest.schedule.index import ScheduleIndex
@@ -120,14 +121,8 @@ def _kinds_in(code: str) -> set[str | None]:
     """The 事项类型 that the digits inside a code may mean; a code too short to hold them contradicts nothing (any)."""
     basic = code if len(code) <= BASIC_LENGTH else code[19:IMPLEMENTATION_LENGTH]
     if len(basic) < 4:
-        return set(canonical_names())
+        return set(matter_type_codes("national"))
     return {canonical_matter_type(scheme, basic[2:4]) for scheme in ("national", "gd")}
-
-
-def canonical_names() -> list[str]:
-    """All 事项类型 in words."""
-    found = [canonical_matter_type("national", f"{number:02d}") for number in range(100)]
-    return [name for name in found if name]
 
 
 def _contradictions(schedule: Schedule) -> Iterator[Finding]:
