@@ -60,6 +60,8 @@ TABLE = (
     Fault("ofd-tampered", "rejected", ("SIG-OFD-PART-CHANGED",), spoil_file.tampered_ofd, "ofd"),
     Fault("ofd-seal-borrowed", "rejected", ("SIG-SIGNER-NOT-LISTED",), kind="ofd", owner="applicant"),
     Fault("ofd-seal-expired", "rejected", ("SIG-SEAL-EXPIRED",), kind="ofd", seal_end=EXPIRED),
+    Fault("ofd-seal-swapped", "rejected", ("SIG-OFD-PART-CHANGED", "SIG-SEAL-SWAPPED"), spoil_file.swapped_seal, "ofd"),
+    Fault("ofd-seal-hidden", "rejected", ("SIG-OFD-ORPHAN",), spoil_file.hidden_seal, "ofd"),
     Fault("ofd-issuer-unknown", "held", ("SIG-ISSUER-UNKNOWN",), kind="ofd", signer="stranger"),
     # what the files are
     Fault("file-empty", "rejected", ("FMT-EMPTY",), spoil_file.empty),

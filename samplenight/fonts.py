@@ -111,7 +111,14 @@ def _convert(name: str, characters: str) -> dict[str, object]:
     maxp = font["maxp"]
     maxp.tableVersion = 0x00010000
     maxp.maxZones = 2
-    for field in ("TwilightPoints", "Storage", "FunctionDefs", "InstructionDefs", "StackElements", "SizeOfInstructions"):
+    for field in (
+        "TwilightPoints",
+        "Storage",
+        "FunctionDefs",
+        "InstructionDefs",
+        "StackElements",
+        "SizeOfInstructions",
+    ):
         setattr(maxp, f"max{field}", 0)
     maxp.maxComponentElements = maxp.maxComponentDepth = 0
     font["post"].formatType = 3.0
@@ -173,7 +180,7 @@ def _cmap(characters: list[str]) -> bytes:
             runs.append([ord(c), ord(c), glyph])
     runs.append([0xFFFF, 0xFFFF, 0])
     n = len(runs)
-    power: int = 1 << (n.bit_length() - 1)
+    power = 1 << (n.bit_length() - 1)
     body = struct.pack(">4H", n * 2, power * 2, power.bit_length() - 1, (n - power) * 2)
     body += struct.pack(f">{n}H", *(r[1] for r in runs)) + b"\0\0" + struct.pack(f">{n}H", *(r[0] for r in runs))
     deltas = [(r[2] - r[0]) % 0x10000 for r in runs[:-1]] + [1]
@@ -185,10 +192,11 @@ def _cmap(characters: list[str]) -> bytes:
 def _sfnt(tables: dict[str, bytes]) -> bytes:
     def checksum(data: bytes) -> int:
         data += b"\0" * (-len(data) % 4)
-        return sum(struct.unpack(f">{len(data) // 4}I", data)) & 0xFFFFFFFF
+        words: tuple[int, ...] = struct.unpack(f">{len(data) // 4}I", data)
+        return sum(words) & 0xFFFFFFFF
 
     n = len(tables)
-    power: int = 1 << (n.bit_length() - 1)
+    power = 1 << (n.bit_length() - 1)
     head = struct.pack(">I4H", 0x00010000, n, power * 16, power.bit_length() - 1, (n - power) * 16)
     directory, body = b"", b""
     start = len(head) + 16 * n

@@ -114,8 +114,9 @@ class Desk:
             self.notice("correction_notice", PROCESS, "B18", "补正告知书", self.at("correction_notice"), (("补正期限", "五个工作日"),),
                         ("经审查，你（单位）提交的申请材料不齐全，请在期限内一次性补齐。", "逾期不补正的，本机关将终止办理。"))  # fmt: skip
         if course.at("correction_accept"):
-            self.sent_in("correction_material", "A", "补正材料", "pdf", None, ("按补正告知书的要求补充提交的材料。",), True, self.scans(1, 2),
-                         PROCESS, self.at("correction_accept"))  # fmt: skip
+            text = ("按补正告知书的要求补充提交的材料。",)
+            self.sent_in("correction_material", "A", "补正材料", "pdf", None, text, True, self.scans(1, 2), PROCESS,
+                         self.at("correction_accept"))  # fmt: skip
         if course.at("accept") and not at_once:
             self.notice("accept_notice", PROCESS, "B8", "受理通知书", self.at("accept"),
                         (("受理时间", chinese_date(self.at("accept"))), ("承诺办结时限", f"{self.matter['limit_days']}个工作日")),
@@ -128,7 +129,8 @@ class Desk:
         if course.at("review"):
             (clerk, _), (chief, _) = self.staff
             self.notice("approval_form", PROCESS, "B17", "业务审批表", self.at("approve"),
-                        (("承办科室", self.matter["department"]), ("承办人", clerk), ("承办意见", "符合条件，拟同意"), ("承办时间", chinese_date(self.at("review"))),
+                        (("承办科室", self.matter["department"]), ("承办人", clerk), ("承办意见", "符合条件，拟同意"),
+                         ("承办时间", chinese_date(self.at("review"))),
                          ("批准人", chief), ("批准意见", "同意"), ("批准时间", chinese_date(self.at("approve")))),
                         (f"本件依据《{self.matter['mandate']}》办理，承办、批准意见由签批系统记录。",))  # fmt: skip
         if course.at("close") and rng.random() < 0.4:

@@ -78,6 +78,26 @@ def tampered_ofd(delivery: Delivery) -> None:
     delivery.replace("decision", _repacked(_decision(delivery), rewrite))
 
 
+def hidden_seal(delivery: Delivery) -> None:
+    """The list of signatures, which nothing signs, is emptied: readers show the paper as if it had never been sealed."""
+
+    def hide(name: str, data: bytes) -> bytes:
+        start, end = data.find(b"<ofd:Signature ID"), data.find(b"</ofd:Signatures>")
+        return data[:start] + data[end:] if name.endswith("Signatures.xml") else data
+
+    delivery.replace("decision", _repacked(_decision(delivery), hide))
+
+
+def swapped_seal(delivery: Delivery) -> None:
+    """Seal.esl, which readers show, is another paper's seal: one byte of its picture differs."""
+
+    def swap(name: str, data: bytes) -> bytes:
+        at = data.find(b"IDAT") + 40
+        return data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :] if name.endswith("Seal.esl") else data
+
+    delivery.replace("decision", _repacked(_decision(delivery), swap))
+
+
 def bomb_ofd(delivery: Delivery) -> None:
     delivery.replace("decision", _with_member(_decision(delivery), "Doc_0/Res/pad.bin", bytes(BOMB)))
 
