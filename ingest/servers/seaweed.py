@@ -21,6 +21,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ingest.servers import processes
 from ingest.servers.component import Component
+from ingest.servers.doors import open_doors
 from ingest.servers.ports import HOST, Ports
 from ingest.servers.seaweed_config import filer_locations, write_configuration
 from ingest.servers.secrets import S3Credentials, Secrets, ensure
@@ -135,6 +136,10 @@ class SeaweedServer:
                     time.sleep(0.1)
         finally:
             admin.close()
+        if doors := open_doors(self.ports):
+            raise StoreError(
+                f"{', '.join(doors)}: 未受保护，已停用 / not protected, so not used\n{self.component.tail()}"
+            )
         self._ensure_fsync()
         return self.endpoint
 
@@ -154,6 +159,7 @@ class SeaweedServer:
     def _lay_out(self) -> None:
         for folder in (self.home / "store", self._data, self._run, self._config):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (self.home / "store").chmod(0o700)  # weed gives some of its files modes of its own
         # mini writes the flags it was given and reads them back at the next start: a flag dropped since would stay on.
         (self._data / "mini.options").unlink(missing_ok=True)
         write_configuration(self._config, self._data, self.secrets, BUCKET)

@@ -12,6 +12,7 @@ import json
 import os
 import secrets as random
 import shutil
+import ssl
 import stat
 import tempfile
 from collections.abc import Callable, Mapping
@@ -144,6 +145,12 @@ def _ensure_mtls(folder: Path) -> None:
     _narrow(folder, 0o700)
     for name in _MTLS_FILES:
         _narrow(folder / name, 0o600)
+    try:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.load_cert_chain(folder / "node.pem", folder / "node.key")
+        context.load_verify_locations(folder / "ca.pem")
+    except ssl.SSLError as e:
+        raise ValueError(f"{folder}: {e}") from e  # the store would go on without a certificate, open to all
 
 
 def _new_mtls() -> tuple[str, str, str]:

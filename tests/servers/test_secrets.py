@@ -106,3 +106,10 @@ def test_a_broken_secret_is_reported_and_not_replaced(home):
     with pytest.raises(ValueError, match="lacks operator, auditor"):
         ensure(home)
     assert json.loads(path.read_text()) == {"admin": "x"}
+
+
+@pytest.mark.parametrize("name", ["ca.pem", "node.pem", "node.key"])
+def test_a_broken_certificate_is_not_passed_on_to_a_server_that_would_ignore_it(home, name):
+    write_private(ensure(home).mtls / name, "no PEM")
+    with pytest.raises(ValueError, match="mtls"):
+        ensure(home)
