@@ -6,7 +6,7 @@ Both are untrusted: JSON with doubled keys, NaN or endless nesting and XML with 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,30 +20,26 @@ RECORD, PREMIS = "metadata/record.json", "metadata/premis.xml"
 # A longer one belongs to a record of tens of thousands of files; its manifests are checked, its claims only where memory allows.
 MAX_BYTES = 32 << 20
 
-Facts = Mapping[str, Mapping[str, str]]  # path below the bag's folder → {"size", "sha256", "sm3"} as found
+Fact = Mapping[str, str]  # {"size", "sha256", "sm3"} of a payload file as found
+FactOf = Callable[[str], Fact | None]  # by path below the bag's folder; None where there is no such payload file
 
 
-def check(identifier: str | None, facts: Facts, read: Callable[[str], bytes | None]) -> Iterator[Fault]:
-    """Every claim that does not hold. ``identifier`` is the bag's folder name, None where it may have been renamed; ``read``
-    gives a metadata file, or None where it is missing or unreadable (which the caller has said)."""
+def check(
+    identifier: str | None, payload: Sequence[str], fact: FactOf, read: Callable[[str], bytes | None]
+) -> Iterator[Fault]:
+    """Every claim that does not hold. ``identifier`` is the bag's folder name, None where it may have been renamed; ``payload`` the
+    paths of all payload files; ``read`` gives a metadata file, or None where it is missing or cannot be read (which the caller
+    has said)."""
     code: str | None = identifier
-    data = read(RECORD)
-    if data is not None:
-        if len(data) > MAX_BYTES:
-            yield fault("PKG-CLAIMS-UNREAD", RECORD, size=len(data))
-        else:
-            try:
-                record = _json(data)
-                yield from _record_faults(record, identifier, facts)
-                code = str(record["record"]["electronic_record_code"])
-            except _Bad as e:
-                yield fault("PKG-RECORD", RECORD, reason=str(e))
-    data = read(PREMIS)
-    if data is not None:
-        if len(data) > MAX_BYTES:
-            yield fault("PKG-CLAIMS-UNREAD", PREMIS, size=len(data))
-        else:
-            yield from _premis_faults(data, code, facts)
+    if (data := read(RECORD)) is not None:
+        try:
+            record = _json(data)
+            yield from _record_faults(record, identifier, payload, fact)
+            code = str(record["record"]["electronic_record_code"])
+        except _Bad as e:
+            yield fault("PKG-RECORD", RECORD, reason=str(e))
+    if (data := read(PREMIS)) is not None:
+        yield from _premis_faults(data, code, payload, fact)
 
 
 class _Bad(Exception):
@@ -77,33 +73,34 @@ def _json(data: bytes) -> dict[str, Any]:
     return found
 
 
-def _record_faults(record: Mapping[str, Any], identifier: str | None, facts: Facts) -> Iterator[Fault]:
+def _record_faults(
+    record: Mapping[str, Any], identifier: str | None, payload: Sequence[str], fact: FactOf
+) -> Iterator[Fault]:
     about = record["record"]
     if identifier is not None and about["electronic_record_code"] != identifier:
         yield fault("PKG-RECORD", RECORD, reason=f"电子文件号 {about['electronic_record_code']} ≠ {identifier}")
-    payload = {p: f for p, f in facts.items() if p.startswith("data/")}
     listed: set[str] = set()
     for f in record["files"]:
         path = "data/" + f["path"]
         if path in listed:
             yield fault("PKG-RECORD", RECORD, reason=f"{f['path']} is described twice")
         listed.add(path)
-        found = payload.get(path)
+        found = fact(path)
         if found is None:
             yield fault("PKG-RECORD", RECORD, reason=f"{f['path']} is described but not in the package")
             continue
         for key in ("size", "sha256", "sm3"):
             if key in found and str(f.get(key)) != found[key]:
                 yield fault("PKG-CLAIM", path, document=RECORD, what=key, claimed=str(f.get(key)), actual=found[key])
-    for path in sorted(payload.keys() - listed):
+    for path in sorted(set(payload) - listed):
         yield fault("PKG-CLAIM", path, document=RECORD, what="file", claimed="-", actual="in the package")
-    totals = {"total_files": len(payload), "total_bytes": sum(int(f["size"]) for f in payload.values())}
+    totals = {"total_files": len(payload), "total_bytes": sum(int(f["size"]) for p in payload if (f := fact(p)))}
     for key, actual in totals.items():
         if key in about and about[key] != actual:
             yield fault("PKG-CLAIM", RECORD, document=RECORD, what=key, claimed=str(about[key]), actual=str(actual))
 
 
-def _premis_faults(data: bytes, code: str | None, facts: Facts) -> Iterator[Fault]:
+def _premis_faults(data: bytes, code: str | None, payload: Sequence[str], fact: FactOf) -> Iterator[Fault]:
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
     try:
         root = etree.fromstring(data, parser)
@@ -132,7 +129,7 @@ def _premis_faults(data: bytes, code: str | None, facts: Facts) -> Iterator[Faul
             continue
         path = ids[FILE_ID].partition("/")[2]
         described.add(path)
-        found = facts.get(path)
+        found = fact(path)
         if found is None:
             yield fault("PKG-PREMIS", PREMIS, reason=f"{path} is described but not in the package")
             continue
@@ -143,7 +140,7 @@ def _premis_faults(data: bytes, code: str | None, facts: Facts) -> Iterator[Faul
         for key, claimed in claims.items():
             if key in found and claimed != found[key]:
                 yield fault("PKG-CLAIM", path, document=PREMIS, what=key, claimed=claimed, actual=found[key])
-    for path in sorted(p for p in facts if p.startswith("data/") and p not in described):
+    for path in sorted(set(payload) - described):
         yield fault("PKG-CLAIM", path, document=PREMIS, what="file", claimed="-", actual="in the package")
 
 

@@ -27,8 +27,8 @@ def container_faults(container: Container, top: str) -> list[Fault]:
     entries = container.entries
     reasons = list(_signs_of_repacking(entries, top))
     stamp = Counter(e.stamp for e in entries).most_common(1)[0][0]
-    wrong = [(e, why) for e in entries if (why := _deviation(e, stamp))]
-    if len(wrong) > 1 and all(_agree(e) for e, _ in wrong):
+    wrong = [(e, why) for e in entries if (why := _deviation(container, e, stamp))]
+    if len(wrong) > 1 and all(_agree(container, e) for e, _ in wrong):
         reasons.append(f"{len(wrong)} members have other headers")
     if reasons:
         return [fault("PKG-REPACKED", reason="; ".join(reasons))]
@@ -53,18 +53,21 @@ def _signs_of_repacking(entries: list[Entry], top: str) -> Iterator[str]:
         yield f"{len(packed)} members are compressed"
 
 
-def _deviation(entry: Entry, stamp: tuple[int, int]) -> str | None:
-    offset = entry.offset
-    if entry.local != zipformat.local_header(entry.raw_name, entry.size, entry.crc, stamp):
+def _deviation(container: Zip, entry: Entry, stamp: tuple[int, int]) -> str | None:
+    local, line = container.headers(entry)
+    if local != zipformat.local_header(entry.raw_name, entry.size, entry.crc, stamp):
         return "local header"
-    if entry.raw != zipformat.central_header(entry.raw_name, entry.size, entry.crc, stamp, offset):
+    if line != zipformat.central_header(entry.raw_name, entry.size, entry.crc, stamp, entry.offset):
         return "directory entry"
     return None
 
 
-def _agree(entry: Entry) -> bool:
+def _agree(container: Zip, entry: Entry) -> bool:
     """Whether both headers tell the same, as they do where a tool has written them."""
-    _, _, flags, method, time, date, *_ = zipformat.LOCAL.unpack(entry.local[: zipformat.LOCAL.size].ljust(30, b"\0"))
+    local = container.headers(entry)[0]
+    _, _, flags, method, time, date, *_ = zipformat.LOCAL.unpack(
+        local[: zipformat.LOCAL.size].ljust(zipformat.LOCAL.size, b"\0")
+    )
     return (flags, method, (time, date)) == (entry.flags, entry.method, entry.stamp)
 
 
@@ -86,7 +89,7 @@ def _gaps(container: Zip) -> Iterator[Fault]:
         at = entry.start + entry.packed
     if at != container.directory_start:
         yield fault("PKG-ZIP-DAMAGED", offset=at, reason="bytes before the directory")
-    size = sum(len(e.raw) for e in container.entries)
+    size = sum(e.line[1] for e in container.entries)
     if container.tail != zipformat.end_records(len(container.entries), size, container.directory_start):
         place = container.length - len(container.tail)
         yield fault("PKG-ZIP-DAMAGED", offset=place, reason="the end record is not as written")

@@ -101,7 +101,7 @@ class _Check:
         self._encoding = "UTF-8"
         self._info: list[tuple[str, str]] = []
         self._manifests: list[bagtext.Manifest] = []
-        self._digests: dict[str, dict[str, str]] = {}
+        self._digests: dict[str, dict[str, str]] = {}  # algorithm → path → as found
 
     def run(self) -> VerifyResult:
         top = self._find_top()
@@ -111,8 +111,8 @@ class _Check:
         self._compare()
         self._check_oxum()
         self._check_fetch()
-        ours = profile.claims(self._info)
-        if ours:
+        payload = [p for p in self._files if p.startswith("data/")]
+        if profile.claims(self._info):
             self._faults += profile.check(self._info, self._manifests, self._files, self._version, self._container.form)
             self._faults += container_faults(self._container, top)
             # A folder on disk may have been renamed by who unpacked it.
@@ -122,11 +122,10 @@ class _Check:
                 self._say(
                     "PKG-PROFILE", "bag-info.txt", reason="External-Identifier is not the name of the bag's folder"
                 )
-            self._faults += claims.check(identifier, self._facts(), self._tag_bytes)
-        payload = [i for p, i in self._files.items() if p.startswith("data/")]
+            self._faults += claims.check(identifier, payload, self._fact, self._metadata)
         return VerifyResult(
             self._name, tuple(self._faults), self._container.form, f"{self._version[0]}.{self._version[1]}",
-            tuple(sorted({m.algorithm for m in self._manifests if not m.is_tag})), len(payload), sum(i.size for i in payload),
+            tuple(sorted({m.algorithm for m in self._manifests if not m.is_tag})), len(payload), sum(self._files[p].size for p in payload),
         )  # fmt: skip
 
     def _say(self, code: str, path: str | None = None, **params: Any) -> None:
@@ -219,16 +218,16 @@ class _Check:
     # -- content
 
     def _digest_everything(self) -> None:
-        """Each file once, for all algorithms that list it."""
-        wanted: dict[str, set[str]] = {path: set() for path in self._files}
-        by_form = {names.nfc(p): p for p in self._files}
-        for m in self._manifests:
-            for listed in m.digests:
-                path = listed if listed in wanted else by_form.get(names.nfc(listed))
-                if path is not None:
-                    wanted[path].add(m.algorithm)
+        """Each file once, for all algorithms that list it. A right digest is kept as the manifest's own string."""
+        listings = [(m.algorithm, m.digests, {names.nfc(p): d for p, d in m.digests.items() if p not in self._files})
+                    for m in self._manifests]  # fmt: skip
         for path, item in self._files.items():
-            hashers = {a: h for a in sorted(wanted[path]) if (h := bagtext.hasher(a))}
+            expected = [
+                (algorithm, digest)
+                for algorithm, exact, near in listings
+                if (digest := exact.get(path) or (near and near.get(names.nfc(path))))
+            ]
+            hashers = {a: h for a, _ in expected if (h := bagtext.hasher(a))}
             try:
                 for piece in self._container.chunks(item):
                     for h in hashers.values():
@@ -237,22 +236,24 @@ class _Check:
                 self._faults.append(dataclasses.replace(e.fault, path=path))
                 if e.fault.code != "PKG-CRC":
                     continue  # a digest of half a file says nothing
-            self._digests[path] = {a: h.hexdigest() for a, h in hashers.items()}
+            known = dict(expected)
+            for a, h in hashers.items():
+                actual = h.hexdigest()
+                self._digests.setdefault(a, {})[path] = known[a] if actual == known[a] else actual
 
     def _compare(self) -> None:
         swapped: set[str] = set()
         for m in self._manifests:
             listed = self._match_names(m)
-            owner = {digest: path for path, digest in listed.items()}
-            for path, expected in listed.items():
+            found = self._digests.get(m.algorithm, {})
+            wrong = [p for p, expected in listed.items() if p in found and found[p] != expected]
+            owner = {digest: path for path, digest in listed.items()} if wrong else {}
+            for path in listed:
                 if path not in self._files:
                     self._say("PKG-FILE-MISSING", path, manifest=m.path)
-                    continue
-                actual = self._digests.get(path, {}).get(m.algorithm)
-                if actual is None or actual == expected:
-                    continue
-                self._say("PKG-DIGEST", path, algorithm=m.algorithm, expected=expected, actual=actual)
-                if (other := owner.get(actual)) and path not in swapped:
+            for path in wrong:
+                self._say("PKG-DIGEST", path, algorithm=m.algorithm, expected=listed[path], actual=found[path])
+                if (other := owner.get(found[path])) and path not in swapped:
                     swapped.add(path)
                     self._say("PKG-SWAPPED", path, other=other)
             for path in self._must_list(m):
@@ -261,9 +262,11 @@ class _Check:
 
     def _match_names(self, m: bagtext.Manifest) -> dict[str, str]:
         """The manifest by the names the files have: a name that differs in normalisation only is matched and said."""
-        out = {p: d for p, d in m.digests.items() if p in self._files}
         absent = [p for p in m.digests if p not in self._files]
-        by_form = {names.nfc(p): p for p in self._files} if absent else {}
+        if not absent:
+            return m.digests
+        out = {p: d for p, d in m.digests.items() if p in self._files}
+        by_form = {names.nfc(p): p for p in self._files}
         for listed in absent:
             near = by_form.get(names.nfc(listed))
             # Where both spellings are listed for the one file, the same digest means that nothing is lost.
@@ -289,12 +292,18 @@ class _Check:
 
     # -- the rest
 
-    def _facts(self) -> claims.Facts:
-        return {
-            path: {"size": str(item.size)} | self._digests.get(path, {})
-            for path, item in self._files.items()
-            if path.startswith("data/")
-        }
+    def _fact(self, path: str) -> claims.Fact | None:
+        item = self._files.get(path)
+        if item is None or not path.startswith("data/"):
+            return None
+        return {"size": str(item.size)} | {a: found[path] for a, found in self._digests.items() if path in found}
+
+    def _metadata(self, path: str) -> bytes | None:
+        item = self._files.get(path)
+        if item is not None and item.size > claims.MAX_BYTES:
+            self._say("PKG-CLAIMS-UNREAD", path, size=item.size)
+            return None
+        return self._tag_bytes(path)
 
     def _check_oxum(self) -> None:
         values = [v for label, v in self._info if label.lower() == "payload-oxum"]

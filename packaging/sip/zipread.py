@@ -25,7 +25,8 @@ _MAX_RATIO, _RATIO_FROM = 200, 1 << 30
 
 @dataclasses.dataclass(slots=True)
 class Entry:
-    """One member as a header tells it. ``start`` is the first byte of its (packed) content, ``raw`` the header's bytes."""
+    """One member as a header tells it. ``start`` is the first byte of its (packed) content; ``line`` (offset, length) is its line in
+    the directory, (0, 0) where the directory is lost."""
 
     name: str
     raw_name: bytes
@@ -37,8 +38,7 @@ class Entry:
     size: int
     offset: int
     start: int
-    raw: bytes
-    local: bytes = b""
+    line: tuple[int, int] = (0, 0)
     unix_mode: int = 0
 
     @property
@@ -106,6 +106,10 @@ class Zip:
             except zlib.error as e:
                 raise Damaged(fault("PKG-CONTENT-CUT", name, reason=str(e))) from e
 
+    def headers(self, entry: Entry) -> tuple[bytes, bytes]:
+        """The member's local header and its line in the directory, as they stand in the file."""
+        return self._at(entry.offset, entry.start - entry.offset), self._at(*entry.line)
+
     def _at(self, offset: int, size: int) -> bytes:
         self._file.seek(offset)
         return self._file.read(size)
@@ -167,7 +171,6 @@ class Zip:
             return
         _, _, flags, method, time, date, crc, packed, size, name_len, extra_len = z.LOCAL.unpack(head)
         rest = self._at(entry.offset + z.LOCAL.size, name_len + extra_len)
-        entry.local = head + rest
         entry.start = entry.offset + len(head) + name_len + extra_len
         name = rest[:name_len]
         differing = [
@@ -206,9 +209,7 @@ class Zip:
             start = at + z.LOCAL.size + name_len + extra_len
             if len(rest) < name_len + extra_len or flags & 8:
                 return
-            yield Entry(
-                _name(raw, flags)[0], raw, flags, method, (time, date), crc, packed, size, at, start, b"", head + rest
-            )
+            yield Entry(_name(raw, flags)[0], raw, flags, method, (time, date), crc, packed, size, at, start)
             at = start + packed
 
     # -- what can be read of it
@@ -278,13 +279,14 @@ def _central_entry(data: bytes, at: int, base: int) -> tuple[Entry, int]:
     end = at + z.CENTRAL.size + name_len + extra_len + comment_len
     if end > len(data):
         raise _BadZip(base + at, "a directory entry runs over the directory's end")
-    raw = data[at + z.CENTRAL.size :][:name_len]
-    extra = data[at + z.CENTRAL.size + name_len :][:extra_len]
+    middle = at + z.CENTRAL.size + name_len
+    raw = data[middle - name_len : middle]
+    extra = data[middle : middle + extra_len]
     size, packed, offset = _wide3(extra, size, packed, offset)
     mode = external >> 16 if made >> 8 == 3 else 0
     name = _name(raw, flags)[0]
     return Entry(
-        name, raw, flags, method, (time, date), crc, packed, size, offset, 0, data[at:end], unix_mode=mode
+        name, raw, flags, method, (time, date), crc, packed, size, offset, 0, (base + at, end - at), mode
     ), end  # fmt: skip
 
 
