@@ -11,7 +11,8 @@ import datetime as dt
 import struct
 
 CHINA = dt.timezone(dt.timedelta(hours=8), "CST")
-MAX16, MAX32 = 0xFFFF, 0xFFFFFFFF
+MAX16, MAX32 = 0xFFFF, 0xFFFFFFFF  # in a field: the number stands in the ZIP64 structure
+FITS16, FITS32 = MAX16 - 1, MAX32 - 1  # the largest numbers that stand in the field itself
 
 LOCAL = struct.Struct("<4s5H3I2H")  # signature, needed, flags, method, time, date, crc, packed, size, name, extra
 CENTRAL = struct.Struct("<4s6H3I5H2I")  # …, comment, disk, internal, external, offset
@@ -38,7 +39,7 @@ def dos_stamp(moment: dt.datetime) -> tuple[int, int]:
 
 def local_header(name: bytes, size: int, crc: int, stamp: tuple[int, int]) -> bytes:
     """The header before a stored member's bytes."""
-    wide = size >= MAX32
+    wide = size > FITS32
     extra = struct.pack("<HHQQ", 1, 16, size, size) if wide else b""
     short = MAX32 if wide else size
     return (
@@ -50,26 +51,30 @@ def local_header(name: bytes, size: int, crc: int, stamp: tuple[int, int]) -> by
 
 def central_header(name: bytes, size: int, crc: int, stamp: tuple[int, int], offset: int) -> bytes:
     """The member's line in the central directory; ``offset`` is where its local header begins."""
-    wide = ([size, size] if size >= MAX32 else []) + ([offset] if offset >= MAX32 else [])
+    wide = ([size, size] if size > FITS32 else []) + ([offset] if offset > FITS32 else [])
     extra = struct.pack(f"<HH{len(wide)}Q", 1, 8 * len(wide), *wide) if wide else b""
-    short = min(size, MAX32)
+    short = _field32(size)
     return (
         CENTRAL.pack(
             CENTRAL_MARK, _UNIX_63, 45 if wide else 20, UTF8_FLAG, 0, *stamp, crc, short, short, len(name), len(extra),
-            0, 0, 0, _FILE_0644, min(offset, MAX32),
+            0, 0, 0, _FILE_0644, _field32(offset),
         ) + name + extra
     )  # fmt: skip
 
 
 def end_records(count: int, directory_size: int, directory_offset: int) -> bytes:
     """What closes the file: the end record, with the two ZIP64 records before it where a number needs them."""
-    wide = count >= MAX16 or directory_size >= MAX32 or directory_offset >= MAX32
+    wide = count > FITS16 or directory_size > FITS32 or directory_offset > FITS32
     head = b""
     if wide:
         head = END64.pack(
             END64_MARK, END64.size - 12, _UNIX_63, 45, 0, 0, count, count, directory_size, directory_offset
         ) + LOCATOR64.pack(LOCATOR64_MARK, 0, directory_offset + directory_size, 1)
-    short = min(count, MAX16)
+    short = count if count <= FITS16 else MAX16
     return head + END.pack(
-        END_MARK, 0, 0, short, short, min(directory_size, MAX32), min(directory_offset, MAX32), 0
+        END_MARK, 0, 0, short, short, _field32(directory_size), _field32(directory_offset), 0
     )  # fmt: skip
+
+
+def _field32(number: int) -> int:
+    return number if number <= FITS32 else MAX32

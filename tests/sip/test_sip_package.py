@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 from sip_samples import AS_OF, CODE, CONTENTS, MakePlan
 
-from sip import baginfo
+from sip import baginfo, zipformat
+from sip.judge import bagit_valid
 from sip.package import FixityError, PayloadFile, publish, write_package
+from sip.verify import verify
 
 
 def test_same_plan_gives_same_bytes_whatever_the_order_of_its_parts(make_plan: MakePlan, tmp_path: Path) -> None:
@@ -152,3 +154,32 @@ def test_publish_replaces_in_one_step(tmp_path: Path) -> None:
     publish(tmp, final)
     assert final.read_bytes() == b"new"
     assert not tmp.exists()
+
+
+def test_zip64_is_read_by_others_and_by_us(
+    make_plan: MakePlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The ZIP64 structures, made to appear in a small file: a member too large, an offset too far, members too many."""
+    monkeypatch.setattr(zipformat, "FITS32", 2400)
+    monkeypatch.setattr(zipformat, "FITS16", 5)
+    path = tmp_path / "wide.zip"
+    result = write_package(path, make_plan())
+    data = path.read_bytes()
+    assert data.count(zipformat.END64_MARK) == data.count(zipformat.LOCATOR64_MARK) == 1
+    with zipfile.ZipFile(path) as z:
+        assert z.testzip() is None
+        assert len(z.namelist()) == len(result.members) == 13
+        assert max(i.file_size for i in z.infolist()) > 2400
+        assert any(i.extract_version == 45 for i in z.infolist())
+    assert verify(path).findings == ()
+    assert bagit_valid(path, tmp_path) == []
+
+
+def test_metadata_may_come_from_a_file(make_plan: MakePlan, tmp_path: Path) -> None:
+    plan = make_plan()
+    large = tmp_path / "premis.xml"
+    large.write_bytes(plan.tags["premis.xml"])  # type: ignore[arg-type]
+    one, two = io.BytesIO(), io.BytesIO()
+    write_package(one, plan)
+    write_package(two, dataclasses.replace(plan, tags={**plan.tags, "premis.xml": large}))
+    assert one.getvalue() == two.getvalue()
