@@ -15,6 +15,8 @@ from ingest.schedule.codes import MatterCodes, material_kind, matter_type_name, 
 from ingest.schedule.index import LEVELS, Hits, ScheduleIndex
 from ingest.schedule.load import ScheduleError, load_schedules, overlaps
 from ingest.schedule.model import Category, Entry, Schedule, retention_words
+from ingest.schedule.rulings import FOLDER as RULINGS
+from ingest.schedule.rulings import Ruled, Ruling, load_rulings, resolve
 
 _LEVEL_WORDS = {
     "handling_item_code": "业务办理项编码 {evidence}",
@@ -59,13 +61,15 @@ class NoMatch:
 class ScheduleSet:
     """All schedules of all fonds, indexed once; ``digest`` (SHA-256, hex) names exactly this set."""
 
-    def __init__(self, schedules: Sequence[Schedule]) -> None:
-        """Raises ScheduleError where two versions of one fonds hold on the same day."""
+    def __init__(self, schedules: Sequence[Schedule], rulings: Sequence[Ruling] = ()) -> None:
+        """Raises ScheduleError where two versions of one fonds hold on the same day, or a ruling points nowhere."""
         wrong = overlaps(schedules)
         if wrong:
             raise ScheduleError(wrong)
         self.schedules = tuple(sorted(schedules, key=lambda s: (s.fonds_no, s.schedule_id, s.version)))
-        self.digest = hashlib.sha256("\n".join(s.digest for s in self.schedules).encode()).hexdigest()
+        self._rulings = resolve(rulings, self.schedules)
+        named = [s.digest for s in self.schedules] + sorted(repr(ruled.ruling) for ruled in self._rulings.values())
+        self.digest = hashlib.sha256("\n".join(named).encode()).hexdigest()
         self._by_fonds: dict[str, list[ScheduleIndex]] = {}
         for schedule in self.schedules:
             if schedule.status in ("in_force", "superseded"):
@@ -111,12 +115,23 @@ class ScheduleSet:
                 return NoMatch((Finding("FIL-NO-SCHEDULE", params={"fonds": fonds_no, "day": closed.isoformat()}),))
             params = {"day": closed.isoformat(), "filed": filed.isoformat(), "schedule": index.schedule.name}
             remarks.append(Finding("FIL-VERSION-FALLBACK", params=params))
-        return _decide(index, record, codes, closed, place, codes.implementation, remarks)
+        answer = _decide(index, record, codes, closed, place, codes.implementation, remarks)
+        ruled = self._ruled(fonds_no, codes) if isinstance(answer, NoMatch) else None
+        return answer if ruled is None else _by_ruling(ruled, closed, place, codes.implementation, remarks)
+
+    def _ruled(self, fonds_no: str, codes: MatterCodes) -> Ruled | None:
+        for code in (codes.handling_item, codes.implementation):
+            if code is not None and (found := self._rulings.get((fonds_no, code))):
+                return found
+        return None
 
 
 def load(folder: Path) -> ScheduleSet:
-    """All schedules below ``folder`` (``*.json``), validated and indexed. Raises ScheduleError if any of them is wrong."""
-    return ScheduleSet(load_schedules(folder))
+    """All schedules below ``folder`` (``*.json``) with the rulings in ``folder/rulings``, validated and indexed.
+
+    Raises ScheduleError if any of them is wrong.
+    """
+    return ScheduleSet(load_schedules(folder), load_rulings(folder / RULINGS))
 
 
 def closing_date(record: Mapping[str, Any]) -> dt.date | None:
@@ -166,6 +181,30 @@ def _decide(
         implementation_code=implementation,
         hits=tuple((each.entry_no, str(each.retention_code)) for each in ranked),
         findings=(*remarks, *_shorter(hits, entry)),
+    )
+
+
+def _by_ruling(ruled: Ruled, closed: dt.date, place: str, implementation: str, remarks: list[Finding]) -> Match:
+    ruling, entry = ruled.ruling, ruled.entry
+    why = (
+        f"办结于{closed.isoformat()}，制度无条款可归；按{ruling.decided_by}于{ruling.decided_at}的裁定（{ruling.reason}），"
+        f"归入《{ruled.schedule.name}》条款{entry.entry_no}“{entry.entry_text}”，{retention_words(entry.retention_code)}"
+    )
+    told = {"by": ruling.decided_by, "entry": entry.entry_no, "reason": ruling.reason}
+    return Match(
+        schedule_id=ruled.schedule.schedule_id,
+        schedule_version=ruled.schedule.version,
+        schedule_digest=ruled.schedule.digest,
+        fonds_no=ruled.schedule.fonds_no,
+        entry=entry,
+        category=ruled.category,
+        level="ruling",
+        why=why,
+        year=closed.year,
+        region_code=place,
+        implementation_code=implementation,
+        hits=((entry.entry_no, str(entry.retention_code)),),
+        findings=(*remarks, Finding("FIL-BY-RULING", params=told)),
     )
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ingest.metadata.codes import check_citizen
+from ingest.schedule.codes import code_lists
 from ingest.schedule.index import fold
 from ingest.schedule.model import Entry
 
@@ -34,7 +35,7 @@ def propose_opening(entry: Entry, record: Mapping[str, Any], terms: Sequence[str
     An ID number with a right check digit (GB 11643-1999), a mobile number, or one of the configured ``terms`` (third-party
     secrets, 商业秘密 …) anywhere in the metadata makes an open entry's record *delayed*. A stricter entry is never loosened.
     """
-    reasons = [f"条款{entry.entry_no}规定为{entry.open_control}"]
+    reasons = [f"条款{entry.entry_no}规定为{code_lists()['open_controls'][entry.open_control]}"]
     kinds: dict[str, int] = {}
     for text in _texts(record):
         for kind in _sensitive(text, terms):
