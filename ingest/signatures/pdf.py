@@ -32,13 +32,22 @@ def verify_pdf(data: bytes, name: str, store: TrustStore, at: dt.datetime) -> Fi
     except PdfUnreadableError as error:
         # A file that shows marks of a signature but cannot be read is not what was signed; without marks nobody knows.
         broken = error.code != "SIG-PDF-ENCRYPTED" and marks > 0
-        cause = Cause(error.code, Effect.INVALID if broken else Effect.INDETERMINATE, {"detail": error.detail})
-        return FileVerdict(name, fold([cause]), (), (cause,), store.digest, judged_at)
+        effect = Effect.INVALID if broken else Effect.INDETERMINATE
+        found = [Cause(error.code, effect, {"detail": error.detail})]
+        if broken and _trailing(data):
+            found.append(Cause("SIG-PDF-TRAILING-BYTES", effect))
+        return FileVerdict(name, fold(found), (), tuple(found), store.digest, judged_at)
     judges = judge_structure(data, structure, store, at)
     causes = [*structure.causes, *_stray(structure, marks)]
     verdicts = tuple(judge.verdict() for judge in judges)
     verdict = worst([*(v.verdict for v in verdicts), *([fold(causes)] if _decides(causes) else [])])
     return FileVerdict(name, verdict, verdicts, tuple(causes), store.digest, judged_at)
+
+
+def _trailing(data: bytes) -> bool:
+    """Whether anything but white space follows the last end-of-file mark."""
+    end = data.rfind(b"%%EOF")
+    return end >= 0 and bool(data[end + 5 :].strip(_WHITE))
 
 
 def _decides(causes: Sequence[Cause]) -> bool:
@@ -197,7 +206,7 @@ def _judge_coverage(judge: Judge, data: bytes, signature: PdfSignature) -> None:
     if signature.coverage is Coverage.BLOCK:
         judge.fail(Aspect.COVERAGE, "SIG-PDF-TAIL-UNCOVERED", count=str(len(data) - reach))
         return
-    if signature.coverage is Coverage.REVISION and data[data.rfind(b"%%EOF") + 5 :].strip(_WHITE):
+    if signature.coverage is Coverage.REVISION and _trailing(data):
         judge.fail(Aspect.COVERAGE, "SIG-PDF-TRAILING-BYTES")
     code = _CHANGE_CODES.get(signature.changes)
     if signature.forbidden:
