@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ingest.servers.supervisor import Supervisor
 
 
-class _Stopped(KeyboardInterrupt):
+class Stopped(KeyboardInterrupt):
     """SIGTERM or SIGHUP, which mean the same as Ctrl-C here: end in order."""
 
 
@@ -78,7 +78,7 @@ def _with_servers(args: argparse.Namespace, body: Any, airflow: bool = True) -> 
     except ValueError as e:
         out.print(f"端口无效 / no valid port: {e}")
         return 2
-    with _orderly_end():
+    with orderly_end():
         try:
             with Supervisor(Home.of(args.home).root, ports, airflow=airflow, say=out.print) as supervisor:
                 code = int(body(supervisor))
@@ -90,7 +90,7 @@ def _with_servers(args: argparse.Namespace, body: Any, airflow: bool = True) -> 
         except (StoreError, AirflowError) as e:
             out.print(f"服务未能启动 / the servers did not come up: {e}")
             return 3
-        except _Stopped:
+        except Stopped:
             return 143
         except KeyboardInterrupt:
             return 130
@@ -114,7 +114,7 @@ def _wait(supervisor: Supervisor) -> None:
     out.print("按 Ctrl-C 停止 / Ctrl-C stops")
     try:
         threading.Event().wait()
-    except _Stopped:
+    except Stopped:
         raise
     except KeyboardInterrupt:
         return
@@ -145,9 +145,9 @@ def _airflow(args: argparse.Namespace) -> int:
 
 
 @contextmanager
-def _orderly_end() -> Iterator[None]:
+def orderly_end() -> Iterator[None]:
     def stop(_signal: int, _frame: FrameType | None) -> None:
-        raise _Stopped
+        raise Stopped
 
     before = {what: signal.signal(what, stop) for what in (signal.SIGTERM, signal.SIGHUP)}
     try:

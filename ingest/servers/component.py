@@ -31,12 +31,13 @@ class Component:
     _leader: processes.Process | None = None
     _since: float = 0.0
     _again: float = 0.0
+    _asked: float | None = None
 
     def start(self) -> processes.Process:
         """Start it as the leader of a new session. Raises OSError if the program cannot be started."""
         if self.before is not None:
             self.before()
-        self.log.parent.mkdir(parents=True, exist_ok=True)
+        self.log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # logs may name people
         if self.log.exists() and self.log.stat().st_size > _LOG_LIMIT:
             self.log.rename(self.log.with_name(self.log.name + ".1"))
         with self.log.open("ab") as log:
@@ -44,7 +45,7 @@ class Component:
                 self.argv, cwd=self.folder, env=dict(self.environment), umask=0o077,
                 stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
             )  # fmt: skip
-        self._since = time.monotonic()
+        self._since, self._asked = time.monotonic(), None
         pid = self._popen.pid
         # A child that died at once is a zombie until it is waited for, so its start time stays unknown and unneeded.
         self._leader = processes.look(pid) or processes.Process(pid, pid, 0)
@@ -73,9 +74,10 @@ class Component:
         return self._popen is None and 0 < self._again <= time.monotonic()
 
     def ask(self) -> None:
-        """Ask it to stop without waiting."""
-        if self._popen is not None and self._popen.poll() is None:
+        """Ask it to stop without waiting. ``grace`` runs from the first asking, so that many can be asked at once."""
+        if self._popen is not None and self._popen.poll() is None and self._asked is None:
             self._popen.terminate()
+            self._asked = time.monotonic()
 
     def stop(self) -> None:
         """Ask it to stop, wait, end the rest of its session. Safe to call at any time and again."""
@@ -83,7 +85,7 @@ class Component:
             return
         self.ask()
         try:
-            self._popen.wait(self.grace)
+            self._popen.wait(max(0.0, (self._asked or 0.0) + self.grace - time.monotonic()))
         except subprocess.TimeoutExpired:
             self._popen.kill()
             self._popen.wait()
