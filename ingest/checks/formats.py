@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from ingest.checks import policy
+from ingest.checks.known import known
 from ingest.checks.ofdzip import is_ofd
 from ingest.checks.xmlread import BadXml, HasDtd, parse
 from ingest.metadata import strictjson
 
 OFD_NAME = "OFD (GB/T 33190-2016)"
-_ZIP = ("x-fmt/263", "fmt/189", "fmt/412", "fmt/214", "fmt/215", "UNKNOWN")
 _ZIP_MAGIC = b"PK\x03\x04"
 _TEXT, _XML, _JSON, _CSV = "x-fmt/111", "fmt/101", "fmt/817", "x-fmt/18"
 _HEADS = (
@@ -67,8 +67,7 @@ def identify(source: Path | bytes, name: str, data: bytes | None = None) -> Form
     """
     if isinstance(source, bytes):
         return _of_bytes(source, name)
-    found = _pronom(source)
-    return found if data is None else _own_rules(found, name, data)
+    return _pronom(source) if data is None else _quick(data) or _own_rules(_pronom(source), name, data)
 
 
 def extension(name: str) -> str:
@@ -78,6 +77,8 @@ def extension(name: str) -> str:
 
 
 def _of_bytes(data: bytes, name: str) -> FormatResult:
+    if quick := _quick(data):
+        return quick
     descriptor = os.memfd_create("identify")  # the identifier reads paths only
     try:
         with os.fdopen(descriptor, "wb", closefd=False) as out:
@@ -85,6 +86,15 @@ def _of_bytes(data: bytes, name: str) -> FormatResult:
         return _own_rules(_pronom(Path(f"/proc/self/fd/{descriptor}")), name, data)
     finally:
         os.close(descriptor)
+
+
+def _quick(data: bytes) -> FormatResult | None:
+    if data.startswith(_ZIP_MAGIC):
+        if is_ofd(data, policy.limits()):
+            return FormatResult(None, OFD_NAME, "application/ofd", "own rule: ZIP with OFD.xml at its root", own="ofd")
+        return None
+    answer = known(data)
+    return FormatResult(*answer) if answer else None
 
 
 def _pronom(path: Path) -> FormatResult:
@@ -108,9 +118,7 @@ def _pronom(path: Path) -> FormatResult:
 
 
 def _own_rules(found: FormatResult, name: str, data: bytes) -> FormatResult:
-    if found.pronom in _ZIP and data.startswith(_ZIP_MAGIC):
-        if is_ofd(data, policy.limits()):
-            return FormatResult(None, OFD_NAME, "application/ofd", "own rule: ZIP with OFD.xml at its root", own="ofd")
+    if data.startswith(_ZIP_MAGIC):
         return found
     if found.pronom in (_TEXT, "UNKNOWN") and (head := _by_head(data)):
         return head

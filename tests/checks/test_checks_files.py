@@ -5,10 +5,11 @@ import time
 import pytest
 from case_samples import AGENCY, AS_OF, good_case
 from file_faults import FAULTS, GOOD_FILES
-from file_samples import GOOD, pdf, stage, wav
+from file_samples import GOOD, pdf, picture, stage, wav
 
 from ingest.checks import CheckContext, CheckReport, StagingAltered, policy, run
 from ingest.checks.formats import identify
+from ingest.checks.known import known
 from ingest.findings import Finding, table
 from ingest.signatures import TrustStore
 
@@ -153,6 +154,48 @@ def test_bytes_and_path_are_identified_alike(tmp_path) -> None:
         data = make()
         (tmp_path / "file").write_bytes(data)
         assert identify(data, path) == identify(tmp_path / "file", path, data), name
+
+
+VERSIONS = ("1.0", "1.1", "1.2", "1.3", "1.4", "1.5", "1.6", "1.7", "2.0", "1.8", "3.0")
+CLAIMS = (
+    '<x xmlns:pdfaid="http://www.aiim.org/pdfa/ns/id/"><pdfaid:part>{}</pdfaid:part><pdfaid:conformance>{}</pdfaid:conformance></x>',
+    '<x xmlns:pdfaid="http://www.aiim.org/pdfa/ns/id/" pdfaid:part="{}" pdfaid:conformance="{}"/>',
+    "<x xmlns:pdfaid='http://www.aiim.org/pdfa/ns/id/' pdfaid:part='{}'\n  pdfaid:conformance='{}'/>",
+    '<x><pdfaid:part xmlns:pdfaid="http://www.aiim.org/pdfa/ns/id/">{}</pdfaid:part></x>{}',
+    "<x pdfaid:part='{}' pdfaid:conformance='{}'/>",
+)
+LEVELS = ("1A", "1B", "2A", "2B", "2U", "3A", "3B", "3U", "4F", "9Z")
+PDFS = [f"%PDF-{v}\n{body}\n%%EOF\n".encode() for v in VERSIONS for body in ("", "/GTS_PDFXVersion (PDF/X-3:2002)")]
+PDFS += [
+    f"%PDF-{v}\n{c.format(*level)}\n%%EOF".encode() for v in ("1.4", "1.7", "2.0") for c in CLAIMS for level in LEVELS
+]
+PDFS += [b"%PDF-1.4\n%%EOF" + tail for tail in (b"", b"\r\n", b" " * 999, b"x" * 1010, b"x" * 3000)]
+PICTURES = [
+    picture("JPEG")[:12] + bytes([minor]) + picture("JPEG")[13:] + tail
+    for minor in (0, 1, 2, 3)
+    for tail in (b"", b"\0" * 99)
+]
+_REST = picture("JPEG")[20:]
+PICTURES += [
+    b"\xff\xd8" + segment + more + _REST
+    for segment in (b"\xff\xfe\x00\x04hi", b"\xff\xe1\x00\x08Exif\x00\x00", b"\xff\xe8\x00\x08SPIFF\x00")
+    for more in (b"", picture("JPEG")[2:20], b"\xff\xe1\x00\x08Exif\x00\x00", b"\xff\xee\x00\x0eAdobe\x00d\0\0\0\0\0")
+]
+PICTURES += [b"\xff\xd8" + _REST]
+
+
+def test_the_quick_rules_say_what_pronom_says(tmp_path) -> None:
+    """Where the quick rules answer at all, pygfried gives the same identifier and name."""
+    answered = 0
+    made = [make() for *_, make, _ in [*FAULTS, *GOOD_FILES]]
+    for data in [*PDFS, *PICTURES, *made]:
+        if (quick := known(data)) is None:
+            continue
+        (tmp_path / "file").write_bytes(data)
+        slow = identify(tmp_path / "file", "file")
+        assert (quick.pronom, quick.name, quick.mime) == (slow.pronom, slow.name, slow.mime), data[:200]
+        answered += 1
+    assert answered > 70
 
 
 def test_every_format_finding_has_a_fault() -> None:
