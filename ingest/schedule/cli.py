@@ -1,0 +1,173 @@
+"""``guidang schedule``: lint, diff, match, import and export of 三合一 schedules. Exit codes: 0 good, 1 findings, 2 cannot run."""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import json
+import sys
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from ingest.findings import Finding, Severity
+from ingest.metadata import strictjson
+from ingest.model import CST
+from ingest.schedule.codes import code_lists
+from ingest.schedule.csvfile import read_csv, write_csv
+from ingest.schedule.diff import diff
+from ingest.schedule.lint import lint
+from ingest.schedule.load import ScheduleError, parse_schedule
+from ingest.schedule.match import Match, load
+from ingest.schedule.model import Schedule, retention_words
+from ingest.schedule.opening import propose_opening
+from ingest.settings import Home
+
+_LEVELS = {"reject": "必改", "hold": "须说明", "remark": "提示", "info": "说明"}
+
+
+def add_parser(subparsers: Any) -> argparse.ArgumentParser:
+    """Add ``schedule`` with its commands; each sets ``func``, called with the parsed arguments for the exit code."""
+    parser: argparse.ArgumentParser = subparsers.add_parser("schedule", help="“三合一”制度文本 / retention schedules")
+    commands = parser.add_subparsers(title="命令 / commands", required=True, metavar="COMMAND")
+
+    def command(name: str, words: str, func: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
+        made: argparse.ArgumentParser = commands.add_parser(name, help=words)
+        made.set_defaults(func=lambda args: _run(func, args))
+        return made
+
+    one = command("lint", "自动检查 / the reviewer's checks", _lint)
+    one.add_argument("file", type=Path, help="制度文本，JSON 或 CSV / schedule, JSON or CSV")
+    one.add_argument("--previous", type=Path, help="上一版 / the version before")
+    one.add_argument("--superior", type=Path, help="上级表 / the superior organ's table")
+    one.add_argument("--matters", type=Path, help="事项清单（JSON 数组）/ the agency's matters, a JSON array")
+    one.add_argument("--json", action="store_true", help="输出 JSON / print JSON")
+    two = command("diff", "比较两个版本 / compare two versions", _diff)
+    two.add_argument("before", type=Path)
+    two.add_argument("after", type=Path)
+    two.add_argument("--json", action="store_true", help="输出 JSON / print JSON")
+    three = command("match", "一个办件归入哪一条、为什么 / which entry takes a case, and why", _match)
+    three.add_argument("case", type=Path, help="case.json")
+    three.add_argument("--schedules", type=Path, help="制度文本目录，默认数据目录下 / folder of schedules")
+    three.add_argument("--fonds", help="全宗号，默认取自办件 / fonds, default the record's own")
+    three.add_argument(
+        "--as-of", type=dt.datetime.fromisoformat, help="归档时间，默认现在 / time of filing, default now"
+    )
+    three.add_argument("--home", type=Path, help="数据目录 / home folder (GUIDANG_HOME, var/)")
+    for name, words, func in (
+        ("import", "CSV → JSON", _import),
+        ("export", "JSON → CSV（Excel、WPS 可直接打开）", _export),
+    ):
+        made = command(name, words, func)
+        made.add_argument("file", type=Path)
+        made.add_argument("-o", "--output", type=Path, required=True, help="输出文件 / output file")
+        made.add_argument("--force", action="store_true", help="覆盖已有文件 / overwrite")
+    return parser
+
+
+def _run(func: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:
+    try:
+        return func(args)
+    except ScheduleError as error:
+        _print_findings(error.findings)
+        return 1
+    except (OSError, strictjson.BadJson) as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+
+
+def _read(path: Path) -> Schedule:
+    content = path.read_bytes()
+    return read_csv(content, path.name) if path.suffix.lower() == ".csv" else parse_schedule(content, path.name)
+
+
+def _lint(args: argparse.Namespace) -> int:
+    schedule = _read(args.file)
+    given: list[dict[str, Any]] = []
+    if args.matters:
+        data = strictjson.loads(args.matters.read_bytes())
+        rows = data.get("matters") if isinstance(data, dict) else data
+        given = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+    found = lint(
+        schedule,
+        previous=_read(args.previous) if args.previous else None,
+        superior=_read(args.superior) if args.superior else None,
+        matters=given,
+    )
+    if args.json:
+        _print(json.dumps([finding.as_json() for finding in found], ensure_ascii=False, indent=1))
+    else:
+        _print_findings(found)
+        _print(f"《{schedule.name}》{len(schedule.entries)} 条，{len(found)} 处提示")
+    return 1 if any(finding.weight is Severity.REJECT for finding in found) else 0
+
+
+def _diff(args: argparse.Namespace) -> int:
+    found = diff(_read(args.before), _read(args.after))
+    if args.json:
+        _print(json.dumps(found.as_json(), ensure_ascii=False, indent=1))
+        return 0
+    _print(f"{found.before} → {found.after}")
+    for line in found.categories:
+        _print(line)
+    _print_table(found.rows())
+    return 0
+
+
+def _match(args: argparse.Namespace) -> int:
+    record = strictjson.loads(args.case.read_bytes())
+    if not isinstance(record, dict):
+        raise strictjson.BadJson("不是一个办件 / not a case")
+    own = record.get("record")
+    fonds = args.fonds or str(own.get("fonds_no", "") if isinstance(own, dict) else "")
+    as_of = args.as_of or dt.datetime.now(CST)
+    as_of = as_of if as_of.tzinfo else as_of.replace(tzinfo=CST)
+    answer = load(args.schedules or Home.of(args.home).schedules).match(record, fonds, as_of=as_of)
+    if isinstance(answer, Match):
+        opening = propose_opening(answer.entry, record)
+        _print(f"条款 {answer.entry.entry_no} {answer.entry.entry_text}")
+        _print(f"类别 {answer.category.path}　年度 {answer.year}　保管期限 {retention_words(answer.retention_code)}")
+        _print(f"理由 {answer.why}")
+        _print(f"开放 {code_lists()['open_controls'][opening.decision]}：{'；'.join(opening.reasons)}")
+    _print_findings(answer.findings)
+    return 0 if isinstance(answer, Match) else 1
+
+
+def _import(args: argparse.Namespace) -> int:
+    schedule = read_csv(args.file.read_bytes(), args.file.name)
+    content = json.dumps(schedule.as_json(), ensure_ascii=False, indent=1) + "\n"
+    return _write(args, content.encode("utf-8"), schedule)
+
+
+def _export(args: argparse.Namespace) -> int:
+    schedule = _read(args.file)
+    return _write(args, write_csv(schedule), schedule)
+
+
+def _write(args: argparse.Namespace, content: bytes, schedule: Schedule) -> int:
+    with args.output.open("wb" if args.force else "xb") as file:
+        file.write(content)
+    _print(f"《{schedule.name}》{len(schedule.entries)} 条 → {args.output}")
+    return 0
+
+
+def _print_findings(findings: Iterable[Finding]) -> None:
+    for finding in findings:
+        place = "" if finding.field is None else f" [{finding.field}]"
+        _print(f"{_LEVELS[finding.weight.value]} {finding.code}{place} {finding.text()}")
+
+
+def _print_table(rows: Sequence[Sequence[str]]) -> None:
+    widths = [max(map(_width, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True))
+        _print("  ".join(cells).rstrip())
+
+
+def _width(text: str) -> int:
+    return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)
+
+
+def _print(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
