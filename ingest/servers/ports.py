@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import socket
@@ -9,6 +10,7 @@ from collections.abc import Mapping
 from typing import Self
 
 HOST = "127.0.0.1"  # the servers hold records and their keys: nothing listens beyond this machine
+_ADMIN_DISTANCE = 10000
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -46,15 +48,21 @@ class Ports:
     @classmethod
     def free(cls) -> Self:
         """Ports that the system says are free just now, all different; for tests and second instances."""
-        names = [field.name for field in dataclasses.fields(cls)]
-        sockets = [socket.socket(socket.AF_INET, socket.SOCK_STREAM) for _ in names]
-        try:
-            for s in sockets:
-                s.bind((HOST, 0))
-            return cls(**{name: s.getsockname()[1] for name, s in zip(names, sockets, strict=True)})
-        finally:
-            for s in sockets:
-                s.close()
+        with contextlib.ExitStack() as held:
+
+            def bind(port: int = 0) -> int:
+                s = held.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
+                s.bind((HOST, port))
+                return int(s.getsockname()[1])
+
+            given = {field.name: bind() for field in dataclasses.fields(cls)}
+            while (
+                True
+            ):  # SeaweedFS's own worker finds its maintenance server only at this distance, whatever the flags say
+                given["admin_grpc"] = bind()
+                with contextlib.suppress(OSError):
+                    given["admin"] = bind(given["admin_grpc"] - _ADMIN_DISTANCE)
+                    return cls(**given)
 
     def as_dict(self) -> dict[str, int]:
         return dataclasses.asdict(self)
