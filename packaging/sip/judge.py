@@ -12,6 +12,7 @@ What bagit 1.9 does that matters here, read in its source and pinned by tests:
 from __future__ import annotations
 
 import hashlib
+import logging
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -19,6 +20,9 @@ from pathlib import Path
 from sip import names
 from sip.container import Damaged
 from sip.zipread import Zip
+
+# What bagit has to say comes back as a list; without a handler its warnings would also run over the terminal.
+logging.getLogger("bagit").addHandler(logging.NullHandler())
 
 
 def bagit_valid(package: Path, workdir: Path) -> list[str]:

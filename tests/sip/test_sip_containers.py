@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import io
+import struct
 import tarfile
 import zipfile
 import zlib
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sip_bags import as_tar, as_zip, bag, codes, tagged
 
 from sip import zipformat
@@ -120,3 +123,84 @@ def test_names_without_the_utf8_flag_are_read_as_chinese_tools_write_them() -> N
     result = verify(io.BytesIO(out + directory + end))
     assert result.valid
     assert codes(result, "warning") == {"PKG-NAME-ENCODING"}
+
+
+class _Pipe(io.RawIOBase):
+    """A file that can only be written forward, so that zipfile writes sizes after the data."""
+
+    def __init__(self) -> None:
+        self.data = bytearray()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: bytes) -> int:  # type: ignore[override]
+        self.data += data
+        return len(data)
+
+
+def test_zips_made_in_a_stream_and_with_a_comment_are_read() -> None:
+    pipe = _Pipe()
+    with zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED) as z:  # type: ignore[arg-type]
+        for path, data in bag().items():
+            z.writestr("bag/" + path, data)
+        z.comment = b"PK\x05\x06 is not the end"
+    assert verify(io.BytesIO(pipe.data)).findings == ()
+
+
+def test_folders_as_members_and_an_empty_payload_are_right() -> None:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as z:
+        for folder in ("bag/", "bag/data/", "bag/data/empty/"):
+            z.writestr(folder, b"")
+        z.writestr("bag/bagit.txt", b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n")
+        z.writestr("bag/bag-info.txt", b"Payload-Oxum: 0.0\n")
+        z.writestr("bag/manifest-sha256.txt", b"")
+    assert verify(out).findings == ()
+
+
+def crafted(
+    size: int | None = None, flags: int = zipformat.UTF8_FLAG, method: int = 0, content: bytes = b"x" * 50
+) -> io.BytesIO:
+    """A good bag in a ZIP with one more member, whose headers claim what is asked."""
+    out, directory, members = bytearray(), bytearray(), [*bag().items(), ("notes.bin", content)]
+    for path, data in members:
+        last = path == "notes.bin"
+        about = (f"bag/{path}".encode(), size if last and size else len(data), zlib.crc32(data), (0, 33))
+        local, central = (
+            bytearray(zipformat.local_header(*about)),
+            bytearray(zipformat.central_header(*about, len(out))),
+        )
+        if last:
+            local[6:10] = central[8:12] = struct.pack("<HH", flags, method)
+            if method == 8 and size:  # the packed size is what stands there
+                local[18:22] = central[20:24] = struct.pack("<I", len(data))
+        directory += central
+        out += local + data
+    return io.BytesIO(out + directory + zipformat.end_records(len(members), len(directory), len(out)))
+
+
+def test_claims_that_no_honest_container_makes_are_refused_unread() -> None:
+    assert codes(verify(crafted())) == set()
+    assert "PKG-BOMB" in codes(verify(crafted(size=5 << 30)))
+    assert codes(verify(crafted(flags=zipformat.UTF8_FLAG | 1))) == {"PKG-ZIP-UNSUPPORTED"}
+    assert codes(verify(crafted(method=12))) == {"PKG-ZIP-UNSUPPORTED"}
+    deflate = zlib.compressobj(9, zlib.DEFLATED, -15)
+    packed = deflate.compress(b"0" * 10_000_000) + deflate.flush()
+    assert codes(verify(crafted(method=8, size=1000, content=packed))) == {"PKG-CONTENT-CUT"}
+    assert codes(verify(crafted(method=8, size=1000, content=b"\xff" * 30))) == {"PKG-CONTENT-CUT"}
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_no_bytes_bring_the_reader_down(data: st.DataObject) -> None:
+    """Whatever is cut out, put in or overwritten: a verdict, never an exception."""
+    raw = bytearray(data.draw(st.sampled_from([GOOD_ZIP, GOOD_TAR])))
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(raw)))
+        length = data.draw(st.integers(0, 40))
+        raw[at : at + length] = data.draw(st.binary(max_size=40))
+    assert isinstance(verify(io.BytesIO(raw)).as_json(), dict)
+
+
+GOOD_ZIP, GOOD_TAR = as_zip(tagged(bag())).getvalue(), as_tar(bag()).getvalue()[:5000]
