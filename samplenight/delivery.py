@@ -83,28 +83,31 @@ def deliver(case: Case, made: list[Made], version: int = 1) -> Delivery:
 
 
 def write(delivery: Delivery, home: Path, night: dt.date) -> None:
-    """Lay the delivery down under ``inbox/``: complete under a name that no reader looks at, then renamed into place.
-
-    Its case.json is dated the evening before ``night``, when the agencies hand over.
-    """
-    work = home / WORK / f"{delivery.agency}-{delivery.name}"
-    shutil.rmtree(work, ignore_errors=True)
+    """Lay the delivery down in the workroom, where no reader looks; its case.json is dated the evening before ``night``."""
+    folder = home / WORK / delivery.agency / delivery.name
+    folder.mkdir(parents=True)
     for path, data in delivery.files.items():
-        target = work / path
+        target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(data)
-    work.mkdir(parents=True, exist_ok=True)
     raw = delivery.raw
     if raw is None:
         raw = (json.dumps(delivery.meta, ensure_ascii=False, indent=1) + "\n").encode()
-    (work / "case.json").write_bytes(raw)
+    (folder / "case.json").write_bytes(raw)
     evening = dt.datetime.combine(night, dt.time(0), CST).timestamp() - 2 * 3600
-    os.utime(work / "case.json", (evening, evening))
-    place = home / "inbox" / delivery.agency / delivery.name
-    place.parent.mkdir(parents=True, exist_ok=True)
-    if place.exists():
-        shutil.rmtree(place)
-    work.replace(place)
+    os.utime(folder / "case.json", (evening, evening))
+
+
+def publish(home: Path) -> None:
+    """Rename all deliveries of the workroom into the inbox; one of the same name is replaced."""
+    inbox = home / "inbox"
+    for folder in sorted((home / WORK).glob("*/*")):
+        place = inbox / folder.parent.name / folder.name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if place.exists():
+            shutil.rmtree(place)
+        folder.replace(place)
+    shutil.rmtree(home / WORK)
 
 
 def _file(seq: int, paper: Paper, path: str, made: Made, case: Case) -> Json:

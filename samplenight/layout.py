@@ -163,10 +163,10 @@ def _signature(sheet: Sheet, paper: Paper) -> None:
         sheet.add(Text(min(centre - width / 2, RIGHT - width), sheet.y, size, "song", text))
         sheet.y += 9.6
     if paper.seal_name:
-        width, height = STAMPS[stamp_kind(paper)]
-        sheet.add(
-            Picture(centre - width / 2, sheet.y - 14 - height / 2, width, height, (stamp_kind(paper), paper.seal_name))
-        )
+        kind = stamp_kind(paper)
+        width, height = STAMPS[kind]
+        x = centre - width / 2 if kind == "seal" else LEFT + 8  # an applicant's stamp stands beside the name
+        sheet.add(Picture(x, sheet.y - 14 - height / 2, width, height, (kind, paper.seal_name)))
 
 
 def stamp_kind(paper: Paper) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from samplenight import sealpki
-from samplenight.delivery import WORK
+from samplenight.delivery import WORK, publish
 from samplenight.faults import TABLE
 from samplenight.fonts import HERE, face
 from samplenight.maker import Desk
@@ -61,15 +61,16 @@ def make(home: Path, *, count: int = 300, seed: str = "night-1", night: dt.date 
     _configure(home, authority, sealpki.authority(issued))
     work = _jobs(home, seed, night, count, names)
     shutil.rmtree(home / WORK, ignore_errors=True)
-    (home / "inbox").mkdir(exist_ok=True)
+    for folder in (home / WORK, home / "inbox"):
+        folder.mkdir(exist_ok=True)
     done: list[Done] = []
     with _workers(jobs or os.cpu_count() or 1, authority, issued) as results:
         for number, result in enumerate(results(work), 1):
             done.append(result)
             if progress:
                 progress(number, len(work))
-    shutil.rmtree(home / WORK, ignore_errors=True)
     path = _expect(home, night, [e for d in done for e in d.expectations])
+    publish(home)  # last and at once, so that a killed maker leaves the inbox as it was
     return Summary(
         count,
         len(names),
