@@ -22,6 +22,7 @@ from ingest.schedule.load import ScheduleError, parse_schedule
 from ingest.schedule.match import Match, load
 from ingest.schedule.model import Schedule, retention_words
 from ingest.schedule.opening import propose_opening
+from ingest.schedule.rulings import FOLDER, Ruling, add_ruling
 from ingest.settings import Home
 
 _LEVELS = {"reject": "必改", "hold": "须说明", "remark": "提示", "info": "说明"}
@@ -55,6 +56,15 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         "--as-of", type=dt.datetime.fromisoformat, help="归档时间，默认现在 / time of filing, default now"
     )
     three.add_argument("--home", type=Path, help="数据目录 / home folder (GUIDANG_HOME, var/)")
+    four = command("rule", "裁定一个待定事项归入哪一条 / decide once where an unscheduled matter goes", _rule)
+    four.add_argument("matter", help="31 位实施编码或 33 位业务办理项编码 / matter code")
+    four.add_argument("--fonds", required=True, help="全宗号 / fonds")
+    four.add_argument("--version", required=True, metavar="ID/版本", help="例如 T003-SHY/2024-V1")
+    four.add_argument("--entry", required=True, help="条款号 / entry number")
+    four.add_argument("--by", required=True, help="裁定人 / who decides")
+    four.add_argument("--reason", required=True, help="理由 / why")
+    four.add_argument("--schedules", type=Path, help="制度文本目录，默认数据目录下 / folder of schedules")
+    four.add_argument("--home", type=Path, help="数据目录 / home folder (GUIDANG_HOME, var/)")
     for name, words, func in (
         ("import", "CSV → JSON", _import),
         ("export", "JSON → CSV（Excel、WPS 可直接打开）", _export),
@@ -132,6 +142,16 @@ def _match(args: argparse.Namespace) -> int:
         _print(f"开放 {code_lists()['open_controls'][opening.decision]}：{'；'.join(opening.reasons)}")
     _print_findings(answer.findings)
     return 0 if isinstance(answer, Match) else 1
+
+
+def _rule(args: argparse.Namespace) -> int:
+    folder = args.schedules or Home.of(args.home).schedules
+    schedule_id, _, version = args.version.partition("/")
+    today = dt.datetime.now(CST).date().isoformat()
+    ruling = Ruling(args.fonds, args.matter, schedule_id, version, args.entry, args.by, today, args.reason)
+    file = add_ruling(folder / FOLDER, ruling, load(folder).schedules)
+    _print(f"事项 {args.matter} 归入《{schedule_id} {version}》条款 {args.entry} → {file}")
+    return 0
 
 
 def _import(args: argparse.Namespace) -> int:

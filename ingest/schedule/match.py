@@ -18,6 +18,7 @@ from ingest.schedule.model import Category, Entry, Schedule, retention_words
 from ingest.schedule.rulings import FOLDER as RULINGS
 from ingest.schedule.rulings import Ruled, Ruling, load_rulings, resolve
 
+_MAX_TITLE = 2_000  # characters in which keywords are looked for; four times what the case schema allows a title
 _LEVEL_WORDS = {
     "handling_item_code": "业务办理项编码 {evidence}",
     "implementation_code": "实施编码 {evidence}",
@@ -281,7 +282,7 @@ def _titles(record: Mapping[str, Any]) -> list[str]:
         _mapping(case.get("matter")).get("name"),
         _mapping(record.get("record")).get("title"),
     )
-    return list(dict.fromkeys(text for text in found if isinstance(text, str)))
+    return list(dict.fromkeys(text[:_MAX_TITLE] for text in found if isinstance(text, str)))
 
 
 def _files(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:

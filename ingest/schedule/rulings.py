@@ -7,6 +7,8 @@ which they are filed until the version with the matter's own entry holds. It spe
 from __future__ import annotations
 
 import dataclasses
+import json
+import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -64,6 +66,27 @@ def parse_rulings(content: bytes, name: str) -> list[Ruling]:
 def load_rulings(folder: Path) -> list[Ruling]:
     """All rulings of ``folder/*.json`` in order of name; none if the folder is absent. Raises ScheduleError."""
     return [ruling for file in sorted(folder.glob("*.json")) for ruling in parse_rulings(file.read_bytes(), file.name)]
+
+
+def add_ruling(folder: Path, ruling: Ruling, schedules: Iterable[Schedule]) -> Path:
+    """Write one more ruling to ``folder/<fonds>.json``, whole or not at all, after proving that it can be used.
+
+    Raises ScheduleError where it points nowhere or the matter has one already. One person at a time may add rulings.
+    """
+    if reason := _wrong(dataclasses.asdict(ruling)):
+        raise ScheduleError([_bad(ruling.matter_code, None, reason)])
+    resolve([*load_rulings(folder), ruling], schedules)
+    file = folder / f"{ruling.fonds_no}.json"
+    own = parse_rulings(file.read_bytes(), file.name) if file.exists() else []
+    data = {"schema": SCHEMA_ID, "rulings": [dataclasses.asdict(each) for each in (*own, ruling)]}
+    folder.mkdir(parents=True, exist_ok=True)
+    fresh = file.with_suffix(".new")
+    with fresh.open("wb") as out:
+        out.write(json.dumps(data, ensure_ascii=False, indent=1).encode("utf-8") + b"\n")
+        out.flush()
+        os.fsync(out.fileno())
+    fresh.replace(file)
+    return file
 
 
 def resolve(rulings: Iterable[Ruling], schedules: Iterable[Schedule]) -> dict[tuple[str, str], Ruled]:

@@ -90,3 +90,27 @@ def test_a_missing_or_broken_file_is_one_clear_line(tmp_path: Path, capsys: pyte
     (tmp_path / "x.json").write_bytes(b"[]")
     assert run("match", tmp_path / "x.json", "--schedules", tmp_path) == 2
     assert len(capsys.readouterr().err.splitlines()) == 2
+
+
+def test_a_ruling_releases_the_matter_once_and_a_wrong_one_changes_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written(tmp_path / "T001.json", entry("1.1", "Y", keywords=["裁决"]))
+    record = tmp_path / "cases" / "case.json"
+    record.parent.mkdir()
+    record.write_text(json.dumps(case()), "utf-8")
+    match = ("match", record, "--schedules", tmp_path, "--fonds", "T001")
+    assert run(*match) == 1
+    code = case()["case"]["matter"]["implementation_code"]
+    rule = ("rule", code, "--fonds", "T001", "--version", "T001-SHY/2024-V1", "--by", "档案员", "--schedules", tmp_path)
+    assert run(*rule, "--entry", "7.7", "--reason", "比照") == 1
+    assert not (tmp_path / "rulings").exists()
+    assert run(*rule, "--entry", "1.1", "--reason", "比照") == 0
+    capsys.readouterr()
+    assert run(*match) == 0
+    assert "提示 FIL-BY-RULING" in capsys.readouterr().out
+    assert run(*rule, "--entry", "1.1", "--reason", "再裁一次") == 1
+    assert "两条裁定" in capsys.readouterr().out
+    other = ("rule", f"{code}01", *rule[2:])
+    assert run(*other, "--entry", "1.1", "--reason", "另一办理项") == 0
+    assert len(json.loads((tmp_path / "rulings" / "T001.json").read_text("utf-8"))["rulings"]) == 2

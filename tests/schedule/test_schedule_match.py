@@ -173,3 +173,8 @@ def test_a_twelve_digit_region_is_cut_where_its_tail_is_zeros() -> None:
     record = case()
     record["case"]["region_code"] = "440113000000"
     assert hit(record, entry("1.1", matter_codes=[FOOD])).region_code == "440113"
+
+
+def test_a_title_of_hostile_length_costs_no_more_than_a_long_one() -> None:
+    answer = match(case(title="长" * 5_000_000 + "食品"), entry("1.1", keywords=["食品"]))
+    assert codes(answer) == ["FIL-UNSCHEDULED"]
