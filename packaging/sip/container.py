@@ -7,6 +7,7 @@ import os
 import stat
 import tarfile
 from collections.abc import Iterator
+from io import RawIOBase
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
@@ -85,7 +86,7 @@ class Tar:
 
     form = "tar"
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO | RawIOBase) -> None:
         self.items: list[Item] = []
         self.folders: set[str] = set()
         self.faults: list[Fault] = []

@@ -11,6 +11,7 @@ import dataclasses
 import json
 import sys
 from collections.abc import Iterator, Sequence
+from io import RawIOBase
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -54,8 +55,9 @@ class VerifyResult:
         }  # fmt: skip
 
 
-def verify(source: Path | BinaryIO, name: str | None = None) -> VerifyResult:
-    """Judge one package: a path (file or folder) or an open, seekable binary file; ``name`` is what the result calls it.
+def verify(source: Path | BinaryIO | RawIOBase, name: str | None = None) -> VerifyResult:
+    """Judge one package: a path (file or folder) or an open, seekable binary file (far ones: `sip.remote.RangeFile`); ``name`` is
+    what the result calls it.
 
     Bad content is in the result. An unreadable path is too (``judged`` False); an I/O error while reading an open file raises.
     """
@@ -71,9 +73,9 @@ def verify(source: Path | BinaryIO, name: str | None = None) -> VerifyResult:
         return VerifyResult(name, (fault("PKG-UNREADABLE", reason=e.strerror or type(e).__name__),))
 
 
-def _verify_file(file: BinaryIO, name: str) -> VerifyResult:
+def _verify_file(file: BinaryIO | RawIOBase, name: str) -> VerifyResult:
     file.seek(0)
-    head = file.read(512)
+    head = file.read(512) or b""
     if head[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
         return _Check(Zip(file), name).run()
     if head[257:262] == b"ustar":

@@ -11,6 +11,7 @@ import os
 import struct
 import zlib
 from collections.abc import Iterator
+from io import RawIOBase
 from typing import BinaryIO
 
 from sip import zipformat as z
@@ -47,12 +48,16 @@ class Entry:
 
 
 class Zip:
-    """A bag in a ZIP. ``entries`` are in directory order; where the directory is lost, in file order."""
+    """A bag in a ZIP. ``entries`` are in directory order; where the directory is lost, in file order.
+
+    ``lazy`` leaves a member's local header unread until the member is: enough for a list, little traffic for a far file.
+    """
 
     form = "zip"
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO | RawIOBase, lazy: bool = False) -> None:
         self._file = file
+        self._lazy = lazy
         self.length = file.seek(0, os.SEEK_END)
         self.items: list[Item] = []
         self.folders: set[str] = set()
@@ -75,6 +80,8 @@ class Zip:
 
     def chunks(self, item: Item) -> Iterator[bytes]:
         entry: Entry = item.handle
+        if not entry.start:
+            self._read_local(entry)
         crc, size = 0, 0
         for piece in self._unpacked(entry, item.name):
             size += len(piece)
@@ -112,7 +119,7 @@ class Zip:
 
     def _at(self, offset: int, size: int) -> bytes:
         self._file.seek(offset)
-        return self._file.read(size)
+        return self._file.read(size) or b""
 
     # -- the directory
 
@@ -135,7 +142,7 @@ class Zip:
             self.entries.append(entry)
         if len(self.entries) != count:
             raise _BadZip(end, f"the end record counts {count} members, the directory has {len(self.entries)}")
-        for entry in self.entries:
+        for entry in () if self._lazy else self.entries:
             self._read_local(entry)
 
     def _find_end(self) -> int:
@@ -224,7 +231,7 @@ class Zip:
                     fault("PKG-ZIP-DAMAGED", entry.name, offset=entry.offset, reason="overlaps the member before it")
                 )
                 continue
-            end = entry.start + entry.packed
+            end = (entry.start or entry.offset + z.LOCAL.size) + entry.packed
             total += entry.size
             kept.append(entry)
         if total > _RATIO_FROM and total > _MAX_RATIO * self.length:
