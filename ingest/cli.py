@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from ingest.schedule import cli as schedule_cli
 from ingest.servers import cli as servers_cli
 from ingest.settings import ConfigError, Home
 from samplenight import cli as sample_cli
@@ -37,6 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="命令 / commands", required=True, metavar="COMMAND")
     servers_cli.add_parsers(commands)
     sample_cli.add_parser(commands)
+    schedule_cli.add_parser(commands)
     _add_ingest(commands)
     _add_report(commands)
     _add_ledger(commands)

@@ -29,7 +29,7 @@ from ingest.workers import Workers
 
 DAG = "nightly_ingest"
 _ENDED = ("success", "failed")
-_PASSED = {  # the states of a record that lie behind each stage
+_PASSED: dict[str, list[State]] = {  # the states of a record that lie behind each stage
     "receive": [s for s in State if s is not State.LISTED],
     "check": [State.CHECKED, State.FILED, State.PACKAGED, State.DEPOSITED, State.ACKNOWLEDGED],
     "file": [State.FILED, State.PACKAGED, State.DEPOSITED, State.ACKNOWLEDGED],
@@ -146,7 +146,7 @@ def _picture(supervisor: Supervisor, ledger: Ledger, run_id: str, runs: Sequence
     for t in supervisor.api.task_instances(DAG, run_id):
         states.setdefault(t.task_id.removeprefix("batch."), []).append(t.state or "…")
     for stage, behind in _PASSED.items():
-        done = sum(counts.get(s, 0) for s in behind)
+        done = sum(counts.get(state, 0) for state in behind)
         bar = "█" * (30 * done // total) if total else ""
         tasks.add_row(STAGE_NAMES[stage], f"{bar:<30}", f"{done}/{total}", " ".join(states.get(stage, [])))
     aside = "  ".join(
@@ -193,7 +193,7 @@ def _judge(home: Home, keys: list[str]) -> list[str]:
         )
         for done in workers.map(judge.work, [{"key": k} for k in keys]):
             for d in done:
-                said = d.value["faults"] if d.value is not None else [d.error or d.lost]
+                said: list[str] = d.value["faults"] if d.value is not None else [d.error or f"lost: {d.lost}"]
                 faults += [f"{d.job['key']}: {text}" for text in said]
             progress.advance(task, len(done))
     console.print(

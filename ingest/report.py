@@ -37,11 +37,16 @@ class AgencyLine:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class NightReport:
-    """The night in figures. ``causes`` maps a finding code to how many records it stopped; ``seconds`` is first to last event."""
+    """The night in figures.
+
+    ``causes`` maps a finding code to how many records it stopped, most first, and ``examples`` to one such finding;
+    ``seconds`` is first to last event.
+    """
 
     run_id: str
     agencies: list[AgencyLine]
     causes: dict[str, int]
+    examples: dict[str, Finding]
     seconds: float
 
     @property
@@ -90,6 +95,7 @@ def report(ledger: Ledger, *run_ids: str) -> NightReport:
         ).one()
     lines: dict[str, AgencyLine] = {}
     causes: Counter[str] = Counter()
+    examples: dict[str, Finding] = {}
     for row in rows:
         line = lines.setdefault(row.agency, AgencyLine(row.agency))
         state = State(row.state)
@@ -100,15 +106,21 @@ def report(ledger: Ledger, *run_ids: str) -> NightReport:
             line.packages += 1
             line.bytes += row.payload_bytes or 0
         elif state in (State.REJECTED, State.HELD):
-            causes.update(stopping_codes(row.findings))
+            stopping = {f.code: f for f in _stopping(row.findings)}
+            causes.update(stopping.keys())
+            examples |= stopping
     return NightReport(
-        " + ".join(run_ids), sorted(lines.values(), key=lambda x: x.agency), dict(causes.most_common()), _span(*ends)
+        " + ".join(run_ids),
+        sorted(lines.values(), key=lambda x: x.agency),
+        dict(causes.most_common()),
+        examples,
+        _span(*ends),
     )
 
 
-def stopping_codes(findings: list[Mapping[str, Any]]) -> set[str]:
-    """The codes among a record's stored findings that rejected or held it."""
-    return {f.code for f in map(Finding.from_json, findings) if f.weight in (Severity.REJECT, Severity.HOLD)}
+def _stopping(findings: list[Mapping[str, Any]]) -> list[Finding]:
+    """Those of a record's stored findings that rejected or held it."""
+    return [f for f in map(Finding.from_json, findings) if f.weight in (Severity.REJECT, Severity.HOLD)]
 
 
 def _span(first: str | None, last: str | None) -> float:

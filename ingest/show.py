@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
-from ingest.findings import table as findings_table
 from ingest.report import AgencyLine, NightReport
 from ingest.stages import StageResult
 
-console = Console(highlight=False)
+# a log has no width of its own; 80 columns would break every Chinese line
+console = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
 
 STAGE_NAMES = {
     "receive": "接收 receive",
@@ -43,11 +46,12 @@ def summary(report: NightReport) -> None:
         )
     if report.causes:
         reasons = Table(title="未归档原因 / why records were not accepted")
-        for head, justify in (("编码 code", "left"), ("件 records", "right"), ("说明 text", "left")):
+        for head, justify in (("编码 code", "left"), ("件 records", "right"), ("例 for example", "left")):
             reasons.add_column(head, justify=justify)  # type: ignore[arg-type]
         for code, count in report.causes.items():
-            entry = findings_table()[code]
-            reasons.add_row(code, str(count), f"{entry['zh']}\n[dim]{entry['en']}[/dim]")
+            example = report.examples[code]
+            words = Text(example.text("zh") + "\n")
+            reasons.add_row(code, str(count), words.append(example.text("en"), style="dim"))
         console.print(reasons)
 
 

@@ -11,10 +11,14 @@ import concurrent.futures
 import ctypes
 import dataclasses
 import multiprocessing
+import multiprocessing.context
 import os
 import queue
 import resource
 import signal
+import sys
+import threading
+import types
 from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import Any
@@ -35,6 +39,10 @@ class Done:
     value: dict[str, Any] | None = None
     error: str | None = None
     lost: str | None = None
+
+
+class WorkersStalled(Exception):
+    """No worker has answered for longer than any record may take. Machine trouble."""
 
 
 class Workers:
@@ -78,7 +86,10 @@ class Workers:
         open_jobs = len(jobs)
         while open_jobs:
             done: list[Done] = []
-            arrived = [ready.get()]
+            try:
+                arrived = [ready.get(timeout=2 * self._home.limits.record_seconds + _START_SECONDS)]
+            except queue.Empty:
+                raise WorkersStalled("工作进程无法启动或停滞 / the workers do not start, or stand still") from None
             while not ready.empty():
                 arrived.append(ready.get())
             for i, future in arrived:
@@ -95,7 +106,7 @@ class Workers:
         if self._pool is None:
             self._pool = ProcessPool(
                 max_workers=self.size,
-                context=multiprocessing.get_context("spawn"),
+                context=_CleanSpawn(),
                 initializer=_begin,
                 initargs=(os.getpid(), self._home.limits.worker_memory),
             )
@@ -119,6 +130,30 @@ def _work(work: Work, home: Home, job: Job) -> dict[str, Any]:
     return work(home, job)
 
 
+class _CleanProcess(multiprocessing.context.SpawnProcess):
+    """A spawned process that does not import its parent's main module.
+
+    The main module of an Airflow task is Airflow's own, which refuses to be imported again within a task. Work functions
+    stand in importable modules, so the child does not need it.
+    """
+
+    @staticmethod
+    def _Popen(process_obj: Any) -> Any:  # noqa: N802 - multiprocessing's name
+        with _MAIN:
+            main = sys.modules["__main__"]
+            sys.modules["__main__"] = types.ModuleType("__main__")
+            try:
+                return multiprocessing.context.SpawnProcess._Popen(process_obj)
+            finally:
+                sys.modules["__main__"] = main
+
+
+class _CleanSpawn(multiprocessing.context.SpawnContext):
+    Process = _CleanProcess
+
+
+_MAIN = threading.Lock()
+_START_SECONDS = 60.0
 _PR_SET_PDEATHSIG = 1
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from ingest.settings import Home, Limits
 from ingest.workers import Done, Workers
 
@@ -61,22 +62,20 @@ def test_no_jobs_start_no_process(home: Home) -> None:
 
 
 def test_workers_end_with_their_killed_parent(tmp_path: Path) -> None:
-    script = tmp_path / "parent.py"
-    script.write_text(
+    (tmp_path / "noting.py").write_text(
         textwrap.dedent("""
-        import os, sys, pathlib
-        from ingest.settings import Home
-        from ingest.workers import Workers
+        import os, time
         def note(home, job):
             (home.root / f"pid-{os.getpid()}").touch()
-            import time; time.sleep(30)
+            time.sleep(30)
             return {}
-        if __name__ == "__main__":
-            with Workers(Home(pathlib.Path(sys.argv[1])), 2) as w:
-                list(w.map(note, [{}, {}]))
         """)
     )
-    parent = subprocess.Popen([sys.executable, str(script), str(tmp_path)])
+    code = (
+        "import pathlib, noting; from ingest.settings import Home; from ingest.workers import Workers\n"
+        "with Workers(Home(pathlib.Path('.')), 2) as w: list(w.map(noting.note, [{}, {}]))"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path)
     deadline = time.monotonic() + 30
     while len(pids := [int(p.name[4:]) for p in tmp_path.glob("pid-*")]) < 2 and time.monotonic() < deadline:
         time.sleep(0.05)

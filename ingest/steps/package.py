@@ -43,15 +43,16 @@ def plan(job: Mapping[str, Any], base: Path, agency: Agency) -> PackagePlan:
     filing = Filing.from_json(job["filing"])
     as_of = dt.datetime.fromisoformat(job["as_of"])
     record = archived_record(json.loads((base / check.RECORD).read_bytes()), filing, agency, as_of)
+    described = _as_archived(record)
     tags = {
         "record.json": canonical.dumps(record),
         "filing.json": canonical.dumps({"schema": "guidang.filing/1.0", **filing.as_json()}),
         "checks.json": (base / check.CHECKS).read_bytes(),
         "signatures.json": (base / check.SIGNATURES).read_bytes(),
-        "base_info.xml": xml.base_info(record),
-        "process_info.xml": xml.process_info(record),
+        "base_info.xml": xml.base_info(described),
+        "process_info.xml": xml.process_info(described),
         "premis.xml": premis.build(
-            record,
+            described,
             _history(job, filing, as_of),
             premis.Agent(agency.uscc, agency.name, "organization"),
             premis.Agent("guidang", "Guidang 归档", "software", __version__),
@@ -75,6 +76,17 @@ def plan(job: Mapping[str, Any], base: Path, agency: Agency) -> PackagePlan:
             ("External-Description", str(record["record"].get("title", ""))),
         ],
     )
+
+
+def _as_archived(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The record with each file as it stands in the package: what the archive measured in place of what the source said."""
+    files = []
+    for f in record["files"]:
+        own = f["archived"]
+        measured = {"path": own["path"], "source_path": f["path"], "size": own["size"], "format": own["format"],
+                    "sha256": own["digest"]["SHA-256"], "sm3": own["digest"]["SM3"]}  # fmt: skip
+        files.append(f | measured)
+    return {**record, "files": files}
 
 
 def _history(job: Mapping[str, Any], filing: Filing, as_of: dt.datetime) -> list[premis.Event]:

@@ -102,7 +102,9 @@ def receive(reader: DeliveryReader, into: Path, limits: Limits) -> Received:
 
 
 def _ended(finding: Finding, head: Envelope | None = None) -> Received:
-    return Received([finding], [], head and head.case_no, head and head.version, None, final=True)
+    if head is None:
+        return Received([finding], [], final=True)
+    return Received([finding], [], head.case_no, head.version, final=True)
 
 
 def _fetch(
