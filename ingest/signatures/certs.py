@@ -181,7 +181,8 @@ class Certificate:
             pass
         return None
 
-    def summary(self) -> dict[str, str]:
+    @cached_property
+    def summary(self) -> Mapping[str, str]:
         """What a report says of the certificate."""
         return {
             "subject": self.subject_text,
@@ -296,7 +297,8 @@ class RevocationList:
             return (b"?",)
         return ()
 
-    def summary(self) -> dict[str, str]:
+    @cached_property
+    def summary(self) -> Mapping[str, str]:
         return {
             "issuer": name_text(self.issuer),
             "sha256": self.sha256,

@@ -149,9 +149,9 @@ def judge_chain(
 
 
 def _keep(judge: Judge, path: Path, role: str) -> None:
-    judge.evidence.setdefault("certificates", {})[role] = path.certificates[0].summary()
+    judge.evidence.setdefault("certificates", {})[role] = dict(path.certificates[0].summary)
     judge.evidence.setdefault("chains", {})[role] = [
-        {"subject": c.subject_text, "serial": c.summary()["serial"], "sha256": c.sha256} for c in path.certificates
+        {"subject": c.subject_text, "serial": c.summary["serial"], "sha256": c.sha256} for c in path.certificates
     ]
     for certificate in path.certificates:
         judge.blobs[f"{certificate.sha256}.cer"] = certificate.raw
@@ -237,8 +237,8 @@ def _judge_revocation(
         for crl in found:
             judge.blobs[f"{crl.sha256}.crl"] = crl.raw
             used = judge.evidence.setdefault("crls", [])
-            if crl.summary() not in used:
-                used.append(crl.summary())
+            if crl.summary not in used:
+                used.append(dict(crl.summary))
         _judge_revoked(judge, certificate, found, store, moment)
     if len(path.certificates) == 1:
         if path.complete:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from ingest.signatures import chain, cms, der, seals, ses
 from ingest.signatures.certs import Certificate, RevocationList, parse_certificate, parse_crl
 from ingest.signatures.cms import Content, Form
+from ingest.signatures.pdf_lean import read_plain_pdf
 from ingest.signatures.pdf_model import Changes, Coverage, PdfSignature, PdfStructure, PdfUnreadableError
 from ingest.signatures.trust import TrustStore
 from ingest.signatures.verdict import Aspect, Cause, Effect, FileVerdict, Judge, Verdict, fold, worst
@@ -23,12 +24,10 @@ _WHITE = b"\0\t\n\f\r "
 
 def verify_pdf(data: bytes, name: str, store: TrustStore, at: dt.datetime) -> FileVerdict:
     """The verdict on one PDF file. Whatever is wrong with its content becomes a cause, never an exception."""
-    from ingest.signatures.pdf_full import read_pdf
-
     judged_at = at.isoformat()
     marks = len(_BYTE_RANGE.findall(data))
     try:
-        structure = read_pdf(data)
+        structure = read_plain_pdf(data) or _read_any_pdf(data)
     except PdfUnreadableError as error:
         # A file that shows marks of a signature but cannot be read is not what was signed; without marks nobody knows.
         broken = error.code != "SIG-PDF-ENCRYPTED" and marks > 0
@@ -42,6 +41,13 @@ def verify_pdf(data: bytes, name: str, store: TrustStore, at: dt.datetime) -> Fi
     verdicts = tuple(judge.verdict() for judge in judges)
     verdict = worst([*(v.verdict for v in verdicts), *([fold(causes)] if _decides(causes) else [])])
     return FileVerdict(name, verdict, verdicts, tuple(causes), store.digest, judged_at)
+
+
+def _read_any_pdf(data: bytes) -> PdfStructure:
+    """The full reading; pyHanko takes a second to import, so it waits for the first file that needs it."""
+    from ingest.signatures.pdf_full import read_pdf
+
+    return read_pdf(data)
 
 
 def _trailing(data: bytes) -> bool:

@@ -10,7 +10,7 @@ import hashlib
 from functools import lru_cache
 from typing import Final
 
-from ingest.signatures import der
+from ingest.signatures import der, sm2_native
 
 P: Final = 0xFFFFFFFEFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF00000000FFFFFFFFFFFFFFFF
 A: Final = P - 3
@@ -99,6 +99,8 @@ def verify_digest(point: bytes, r: int, s: int, digest: bytes) -> bool:
     t = (r + s) % N
     if t == 0:
         return False
+    if sm2_native.verified(point, encode_signature(r, s), digest):
+        return True
     x, _, z = _mul_add(s, t, point)
     if z == 0:
         return False

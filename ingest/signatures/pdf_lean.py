@@ -1,0 +1,67 @@
+"""The quick way for the plain case: one signature, of a known format, that covers the whole file.
+
+Then nothing was changed after signing and there is no revision to compare, so qpdf's strict reading of the form is
+enough. Any other shape, any warning, any oddity: None, and pyHanko reads the file.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pikepdf
+
+from ingest.signatures.pdf_model import Changes, Coverage, PdfSignature, PdfStructure, gap_is_contents
+
+_PLAIN = frozenset({"/adbe.pkcs7.detached", "/ETSI.CAdES.detached", "/GM.sm2seal"})
+# Marks of what this reading does not judge: hybrid files, encryption, validation data, document timestamps.
+_UNPLAIN = (b"/XRefStm", b"/Encrypt", b"/DSS", b"/DocTimeStamp", b"/ETSI.RFC3161", b"/UR3")
+MAX_FIELDS = 2000
+
+
+def read_plain_pdf(data: bytes) -> PdfStructure | None:
+    """The structure of a plainly signed PDF, or None when it is not certain to be one."""
+    if data[:5] != b"%PDF-" or data.count(b"/ByteRange") != 1 or any(mark in data for mark in _UNPLAIN):
+        return None
+    try:
+        with pikepdf.open(io.BytesIO(data), suppress_warnings=True, attempt_recovery=False) as pdf:
+            signature = _only_signature(pdf, data)
+            if signature is None or pdf.get_warnings():
+                return None
+            return PdfStructure((signature,))
+    except (pikepdf.PdfError, ValueError, TypeError, AttributeError, KeyError, RuntimeError):
+        return None  # whatever is wrong, the full reading says it better
+
+
+def _only_signature(pdf: pikepdf.Pdf, data: bytes) -> PdfSignature | None:
+    form = pdf.Root.get("/AcroForm")
+    if not isinstance(form, pikepdf.Dictionary) or not isinstance(form.get("/Fields"), pikepdf.Array):
+        return None
+    filled: list[tuple[str, Any]] = []
+    todo: list[Any] = list(form.Fields)
+    for _ in range(MAX_FIELDS):
+        if not todo:
+            break
+        field = todo.pop()
+        if not isinstance(field, pikepdf.Dictionary) or not field.is_indirect:
+            return None
+        if "/Kids" in field or "/FT" not in field or "/T" not in field:
+            return None  # hierarchies and inherited types are for the full reading
+        if field.FT == "/Sig" and "/V" in field:
+            filled.append((str(field.T), field.V))
+    if todo or len(filled) != 1:
+        return None
+    name, value = filled[0]
+    if not isinstance(value, pikepdf.Dictionary) or not value.is_indirect or value.get("/Type", "/Sig") != "/Sig":
+        return None
+    subfilter, contents = str(value.get("/SubFilter", "")), value.get("/Contents")
+    if subfilter not in _PLAIN or not isinstance(contents, pikepdf.String):
+        return None
+    byte_range = tuple(int(number) for number in value.ByteRange)
+    raw = bytes(contents)
+    if not gap_is_contents(data, byte_range, raw) or byte_range[2] + byte_range[3] != len(data):
+        return None
+    return PdfSignature(
+        name, subfilter, False, byte_range, raw, str(value.get("/M", "")), str(value.get("/Name", "")),
+        Coverage.FILE, Changes.NONE,
+    )  # fmt: skip
