@@ -13,10 +13,11 @@ from collections.abc import Iterator
 from sip import zipformat
 from sip.container import Container
 from sip.faults import Fault, fault
+from sip.package import ALGORITHMS
 from sip.zipread import Entry, Zip
 
 _HEAD = (
-    "bagit.txt", "bag-info.txt", "manifest-sha256.txt", "manifest-sm3.txt", "tagmanifest-sha256.txt", "tagmanifest-sm3.txt",
+    "bagit.txt", "bag-info.txt", *(f"{kind}-{a}.txt" for kind in ("manifest", "tagmanifest") for a in ALGORITHMS),
 )  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from typing import BinaryIO
 
 from sip import baginfo, names, zipformat
 
-ALGORITHMS = ("sha256", "sm3")
+ALGORITHMS = ("sha256", "sm3", "sha512")  # in the order their manifests are written; the last by option
 BAGIT_TXT = b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
 _CHUNK = 256 * 1024  # stays in the processor's cache between CRC and SHA-256
 
@@ -33,7 +33,8 @@ class FixityError(Exception):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class PayloadFile:
-    """One payload file with the fixity values of its receipt. ``path`` is below ``data/``; digests are lower-case hex."""
+    """One payload file with the fixity values of its receipt. ``path`` is below ``data/``; digests are lower-case hex. Where all
+    files of a plan have ``sha512``, the package has manifests of it too."""
 
     path: str
     source: Path
@@ -41,6 +42,7 @@ class PayloadFile:
     sha256: str
     sm3: str
     crc32: int
+    sha512: str | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -114,23 +116,23 @@ def _fsync(path: Path) -> None:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Tag:
-    """A tag file with what its headers and manifests need; ``digests`` in the order of `ALGORITHMS`."""
+    """A tag file with what its headers and manifests need."""
 
     path: str
     content: bytes | Path
     size: int
     crc32: int
-    digests: tuple[str, ...]
+    digests: dict[str, str]
 
 
-def _tag(path: str, content: bytes | Path) -> _Tag:
-    hashers = [hashlib.new(a) for a in ALGORITHMS]
+def _tag(path: str, content: bytes | Path, algorithms: Sequence[str]) -> _Tag:
+    hashers = {a: hashlib.new(a) for a in algorithms}
     crc = size = 0
     for piece in (content,) if isinstance(content, bytes) else _chunks(content):
         crc, size = zlib.crc32(piece, crc), size + len(piece)
-        for h in hashers:
+        for h in hashers.values():
             h.update(piece)
-    return _Tag(path, content, size, crc, tuple(h.hexdigest() for h in hashers))
+    return _Tag(path, content, size, crc, {a: h.hexdigest() for a, h in hashers.items()})
 
 
 def _chunks(path: Path) -> Iterator[bytes]:
@@ -151,17 +153,17 @@ def _tag_files(plan: PackagePlan, payload: Sequence[PayloadFile]) -> list[_Tag]:
     _refuse_twins(plan.tags)
     octets = sum(f.size for f in payload)
     info = baginfo.render(plan.bag_info, plan.identifier, plan.version, plan.as_of, octets, len(payload))
-    files = [
-        _tag("bagit.txt", BAGIT_TXT),
-        _tag("bag-info.txt", info),
-        _tag("manifest-sha256.txt", _manifest((f.sha256, f"data/{f.path}") for f in payload)),
-        _tag("manifest-sm3.txt", _manifest((f.sm3, f"data/{f.path}") for f in payload)),
-    ]
-    metadata = [_tag(f"metadata/{path}", plan.tags[path]) for path in sorted(plan.tags)]
+    algorithms = ALGORITHMS if payload[0].sha512 else ALGORITHMS[:2]
+    if any(bool(f.sha512) != bool(payload[0].sha512) for f in payload):
+        raise ValueError("SHA-512 is given for some files only")
+    files = [_tag("bagit.txt", BAGIT_TXT, algorithms), _tag("bag-info.txt", info, algorithms)]
+    for a in algorithms:
+        lines = _manifest((getattr(f, a), f"data/{f.path}") for f in payload)
+        files.append(_tag(f"manifest-{a}.txt", lines, algorithms))
+    metadata = [_tag(f"metadata/{path}", plan.tags[path], algorithms) for path in sorted(plan.tags)]
     covered = sorted(files + metadata, key=lambda t: t.path)
     manifests = [
-        _tag(f"tagmanifest-{a}.txt", _manifest((t.digests[n], t.path) for t in covered))
-        for n, a in enumerate(ALGORITHMS)
+        _tag(f"tagmanifest-{a}.txt", _manifest((t.digests[a], t.path) for t in covered), ()) for a in algorithms
     ]
     return files + manifests + metadata
 

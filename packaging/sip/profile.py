@@ -75,8 +75,6 @@ def _file_faults(files: set[str], rules: dict[str, Any]) -> Iterator[Fault]:
             yield _unmet(path, "fetch.txt is not allowed")
         elif not any(fnmatch.fnmatchcase(path, pattern) for pattern in rules["Tag-Files-Allowed"]):
             yield _unmet(path, "the tag file is not allowed here")
-    if not rules["Data-Empty"] and not any(p.startswith("data/") for p in files):
-        yield _unmet("data", "the payload may not be empty")
 
 
 def _form_faults(version: tuple[int, int], form: str, rules: dict[str, Any]) -> Iterator[Fault]:

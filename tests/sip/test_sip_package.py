@@ -183,3 +183,22 @@ def test_metadata_may_come_from_a_file(make_plan: MakePlan, tmp_path: Path) -> N
     write_package(one, plan)
     write_package(two, dataclasses.replace(plan, tags={**plan.tags, "premis.xml": large}))
     assert one.getvalue() == two.getvalue()
+
+
+def test_sha512_by_option(make_plan: MakePlan, tmp_path: Path) -> None:
+    plan = make_plan()
+    strong = [dataclasses.replace(f, sha512=hashlib.sha512(f.source.read_bytes()).hexdigest()) for f in plan.payload]
+    path = tmp_path / "strong.zip"
+    write_package(path, dataclasses.replace(plan, payload=strong))
+    result = verify(path)
+    assert result.findings == ()
+    assert result.algorithms == ("sha256", "sha512", "sm3")
+    with pytest.raises(ValueError, match="some files only"):
+        write_package(io.BytesIO(), dataclasses.replace(plan, payload=[strong[0], *plan.payload[1:]]))
+
+
+def test_the_written_form_is_pinned(make_plan: MakePlan) -> None:
+    """The same record must give the same bytes after an upgrade. Who changes the form on purpose also changes baginfo.WRITER."""
+    plan = make_plan(tags={"record.json": b"{}\n"}, bag_info=[("Source-Organization", "FAKE")])
+    written = write_package(io.BytesIO(), plan)
+    assert written.sha256 == "3f8cdf3db64dd0037db7c63781fdfaa2b38c2b631683a7a1b3866859be5f4a56"
