@@ -61,7 +61,9 @@ class CheckReport:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class _FileReport:
+class FileReport:
+    """One file: findings, the format found (JSON-ready), and the verdict on its signatures where it can carry any."""
+
     findings: list[Finding]
     format: dict[str, Any]
     verdict: FileVerdict | None = None
@@ -75,7 +77,7 @@ def run(case: dict[str, Any], files: Sequence[StagedFile], base: Path, context: 
     findings = [*context.prior, *validate(case, context.as_of, context.agency), *materials.check(case)]
     findings += _unmatched(case, files, findings)
     declared = {path: row for _, row in rows(case, "files") if (path := text(row, "path"))}
-    reports = {file.path: _check_file(file, declared.get(file.source_path, {}), base, context) for file in files}
+    reports = {file.path: check_file(file, declared.get(file.source_path, {}), base, context) for file in files}
     evidence: dict[str, bytes] = {}
     signatures = []
     for report in reports.values():
@@ -91,8 +93,8 @@ def run(case: dict[str, Any], files: Sequence[StagedFile], base: Path, context: 
 
 def _unmatched(case: dict[str, Any], files: Sequence[StagedFile], found: Sequence[Finding]) -> Iterator[Finding]:
     """Files named but not there, and there but not named, unless receive has said so already."""
-    said = {finding.path for finding in found if finding.path}
-    named = [path for _, row in rows(case, "files") if (path := text(row, "path"))]
+    said = {finding.path for finding in found if finding.code.startswith("RCV-")}
+    named = dict.fromkeys(path for _, row in rows(case, "files") if (path := text(row, "path")))
     there = {file.source_path for file in files}
     for path in named:
         if path not in there and path not in said:
@@ -102,30 +104,31 @@ def _unmatched(case: dict[str, Any], files: Sequence[StagedFile], found: Sequenc
             yield Finding("RCV-FILE-EXTRA", path=file.source_path)
 
 
-def _check_file(file: StagedFile, declared: Json, base: Path, context: CheckContext) -> _FileReport:
+def check_file(file: StagedFile, declared: Json, base: Path, context: CheckContext) -> FileReport:
+    """Check one staged file against itself and its row in the metadata (``declared``, may be empty)."""
     staged = base / file.staged
     limit = policy.limits().whole_file_bytes
     if (size := staged.stat().st_size) != file.size:
         raise StagingAltered(f"{file.staged}: {size} bytes, received {file.size}")
     name = file.source_path
     if size == 0:
-        return _FileReport([Finding("FMT-EMPTY", path=name)], {"pronom": "UNKNOWN", "name": "", "pages": None})
+        return FileReport([Finding("FMT-EMPTY", path=name)], {"pronom": "UNKNOWN", "name": "", "pages": None})
     data = staged.read_bytes() if size <= limit else None
     try:
         found = formats.identify(staged, name, data)
     except BadZip as exc:
-        return _FileReport(
+        return FileReport(
             [Finding(exc.code, path=name, params={"detail": exc.detail})],
             {"pronom": "x-fmt/263", "name": "ZIP Format", "pages": None},
         )
     form = found.accepted
     if form is None:
-        return _FileReport([_refused(found, name)], found.as_json() | {"pages": None})
+        return FileReport([_refused(found, name)], found.as_json() | {"pages": None})
     if data is None:
         findings = (
             [] if form.reader == "head" else [Finding("FMT-TOO-LARGE-TO-OPEN", path=name, params={"limit": str(limit)})]
         )
-        return _FileReport([*findings, *_as_declared(form, None, name, declared)], found.as_json() | {"pages": None})
+        return FileReport([*findings, *_as_declared(form, None, name, declared)], found.as_json() | {"pages": None})
     reading = readable.read(form.reader, data, policy.limits())
     findings = [
         Finding(code, path=name, params={"detail": detail} if detail else {}) for code, detail in reading.faults
@@ -137,7 +140,7 @@ def _check_file(file: StagedFile, declared: Json, base: Path, context: CheckCont
 
         verdict = verify(data, name, context.trust, context.as_of)
         findings += verdict.findings(context.agency.get("policy", {}))
-    return _FileReport(findings, found.as_json() | {"format": form.id, "zh": form.zh, "pages": reading.pages}, verdict)
+    return FileReport(findings, found.as_json() | {"format": form.id, "zh": form.zh, "pages": reading.pages}, verdict)
 
 
 def _refused(found: formats.FormatResult, name: str) -> Finding:

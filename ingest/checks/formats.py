@@ -6,9 +6,10 @@ PRONOM's PDF/A identifiers are the file's claim, not a validation.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ _HEADS = (
     (b"II*\x00", "tiff", "image/tiff"),
     (b"MM\x00*", "tiff", "image/tiff"),
 )
+_END_BYTES = 8 * 1024 * 1024
 _SNIFF_BYTES = 64 * 1024 * 1024  # a text beyond this is not parsed only to learn whether it is JSON or XML
 
 
@@ -67,7 +69,9 @@ def identify(source: Path | bytes, name: str, data: bytes | None = None) -> Form
     """
     if isinstance(source, bytes):
         return _of_bytes(source, name)
-    return _pronom(source) if data is None else _quick(data) or _own_rules(_pronom(source), name, data)
+    if data is None:
+        return _pronom(source)
+    return _quick(data) or _own_rules(_pronom(source), name, data)
 
 
 def extension(name: str) -> str:
@@ -79,11 +83,18 @@ def extension(name: str) -> str:
 def _of_bytes(data: bytes, name: str) -> FormatResult:
     if quick := _quick(data):
         return quick
-    descriptor = os.memfd_create("identify")  # the identifier reads paths only
+    with _as_file(data) as path:
+        return _own_rules(_pronom(path), name, data)
+
+
+@contextlib.contextmanager
+def _as_file(*parts: bytes) -> Iterator[Path]:
+    """The parts as a file in memory: the identifier reads paths only."""
+    descriptor = os.memfd_create("identify")
     try:
         with os.fdopen(descriptor, "wb", closefd=False) as out:
-            out.write(data)
-        return _own_rules(_pronom(Path(f"/proc/self/fd/{descriptor}")), name, data)
+            out.writelines(parts)
+        yield Path(f"/proc/self/fd/{descriptor}")
     finally:
         os.close(descriptor)
 
@@ -100,9 +111,15 @@ def _quick(data: bytes) -> FormatResult | None:
 def _pronom(path: Path) -> FormatResult:
     import pygfried
 
-    with path.open("rb") as probe:  # so that an unreadable file raises here and is not "unknown"
-        if not probe.read(1):
-            return FormatResult("UNKNOWN", "", "", "empty")
+    with path.open("rb") as file:  # so that an unreadable file raises here and is not "unknown"
+        size = os.fstat(file.fileno()).st_size
+        if size > 2 * _END_BYTES:  # signatures stand at the ends; a gigabyte of zeros would be read through
+            head = file.read(_END_BYTES)
+            file.seek(-_END_BYTES, os.SEEK_END)
+            with _as_file(head, file.read()) as ends:
+                return _pronom(ends)
+    if not size:
+        return FormatResult("UNKNOWN", "", "", "empty")
     answer: Mapping[str, Any] = pygfried.identify(str(path), detailed=True)["files"][0]
     matches = [match for match in answer.get("matches") or [] if match["id"] != "UNKNOWN"]
     # Several matches are rare; the first that the archive accepts is as good as any, and the warning says so.

@@ -3,23 +3,48 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+import itertools
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ingest.findings import Finding
 from ingest.metadata import coded, consistency, schema, texts, times
 
+MAX_ROWS = 5000
+MAX_FINDINGS = 500
+_LISTS = ("files", "agents", "events", "relations")
+
 
 def validate(case: dict[str, Any], as_of: dt.datetime, agency: Mapping[str, Any]) -> list[Finding]:
-    """Findings on the metadata of one case, in a fixed order.
+    """Findings on the metadata of one case, in a fixed order; at most `MAX_FINDINGS` and then one that says so.
 
     ``as_of`` (aware) is the night's logical time; ``agency`` the entry of the agency registry that delivered. Nothing is
-    raised for bad content: each check takes what is usable, so one fault does not hide the others.
+    raised for bad content: each check takes what is usable, so one fault does not hide the others. Rows beyond `MAX_ROWS`
+    of one list are refused and not looked at, so that a flood of them costs no more than the longest list allowed.
     """
-    return [
-        *schema.check(case),
-        *texts.check(case),
-        *coded.check(case, agency),
-        *times.check(case, as_of),
-        *consistency.check(case, agency),
-    ]
+    cut = _cut(case)
+    every = itertools.chain(
+        _overlong(case),
+        schema.check(cut),
+        texts.check(cut),
+        coded.check(cut, agency),
+        times.check(cut, as_of),
+        consistency.check(cut, agency),
+    )
+    found = list(itertools.islice(every, MAX_FINDINGS + 1))
+    if len(found) > MAX_FINDINGS:
+        found[MAX_FINDINGS:] = [Finding("MET-TOO-MANY", params={"limit": str(MAX_FINDINGS)})]
+    return found
+
+
+def _overlong(case: Any) -> Iterator[Finding]:
+    for name in _LISTS:
+        rows = case.get(name) if isinstance(case, dict) else None
+        if isinstance(rows, list) and len(rows) > MAX_ROWS:
+            yield Finding("MET-SCHEMA", field=f"/{name}", params={"rule": f"maxItems {MAX_ROWS}"})
+
+
+def _cut(case: Any) -> Any:
+    if not isinstance(case, dict):
+        return case
+    return {name: rows[:MAX_ROWS] if name in _LISTS and isinstance(rows, list) else rows for name, rows in case.items()}

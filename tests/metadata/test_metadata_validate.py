@@ -12,6 +12,7 @@ from ingest.checks import materials
 from ingest.findings import table
 from ingest.metadata import schema, validate
 from ingest.metadata.canonical import normalised
+from ingest.metadata.validation import MAX_FINDINGS
 
 
 def codes_of(case: object) -> set[str]:
@@ -47,10 +48,18 @@ def test_the_faults_of_shape_are_capped() -> None:
     assert found[-1].code == "MET-TOO-MANY"
 
 
-def test_too_many_files_break_the_schema() -> None:
+def test_a_list_beyond_all_measure_is_refused() -> None:
     case = good_case()
     case["relations"] = case["relations"] * 5001
-    assert "MET-SCHEMA" in {f.code for f in schema.check(case)}
+    assert [(f.code, f.field) for f in validate(case, AS_OF, AGENCY)] == [("MET-SCHEMA", "/relations")]
+
+
+def test_findings_are_capped_over_all_checks() -> None:
+    case = good_case()
+    case["events"] = case["events"] + [{"event_id": "E", "action": "x", "at": "2124-01-01T00:00:00Z"}] * 4000
+    found = validate(case, AS_OF, AGENCY)
+    assert len(found) == MAX_FINDINGS + 1
+    assert found[-1].code == "MET-TOO-MANY"
 
 
 def test_findings_name_the_place_and_never_quote_a_person() -> None:

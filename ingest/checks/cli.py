@@ -1,0 +1,182 @@
+"""`guidang check`: the 四性检测 of a delivery or a file, without servers and without taking it in."""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import json
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ingest.findings import Finding
+    from ingest.settings import Home
+
+_METADATA = "case.json"
+
+
+class NotJudged(Exception):
+    """The input cannot be judged as asked; the text says what is missing."""
+
+
+_ACCEPTED, _NOT_ACCEPTED, _NOT_JUDGED = 0, 1, 2
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the ``check`` command; its ``func`` returns 0 accepted, 1 not accepted, 2 could not be judged."""
+    parser = commands.add_parser(
+        "check", help="检测报送内容或单个文件，不归档 / check deliveries or files, take nothing in"
+    )
+    parser.add_argument(
+        "paths",
+        nargs="+",
+        type=Path,
+        metavar="PATH",
+        help="报送文件夹、其上级文件夹或单个文件 / delivery, folder, file",
+    )
+    parser.add_argument("--home", type=Path, help="数据目录，默认 $GUIDANG_HOME 或 var/ / home folder")
+    parser.add_argument(
+        "--agency", help="报送机构标识，默认按文件夹或信用代码 / agency id, by default from folder or credit code"
+    )
+    parser.add_argument("--as-of", type=dt.datetime.fromisoformat, help="检测时间（ISO 8601），默认现在 / default now")
+    parser.add_argument("--json", action="store_true", help="每件一行 JSON / one JSON object a line")
+    parser.set_defaults(func=_check)
+
+
+def _check(args: argparse.Namespace) -> int:
+    from ingest.model import CST
+    from ingest.settings import Home
+    from ingest.signatures import TrustError
+
+    home = Home.of(args.home)
+    as_of = args.as_of or dt.datetime.now(CST)
+    as_of = as_of if as_of.tzinfo else as_of.replace(tzinfo=CST)
+    worst = _ACCEPTED
+    for path in _records(args.paths):
+        try:
+            findings, items = _judge(home, path, as_of, args.agency)
+        except (OSError, NotJudged, TrustError) as exc:
+            sys.stderr.write(f"{path}: {exc}\n")
+            worst = _NOT_JUDGED
+            continue
+        row = _row(path, findings)
+        _print(row, findings, items, as_json=args.json)
+        worst = max(worst, _ACCEPTED if row["accepted"] else _NOT_ACCEPTED)
+    return worst
+
+
+def _records(paths: list[Path]) -> Iterator[Path]:
+    """Each path as a delivery or a loose file; a folder of deliveries stands for all of them."""
+    for path in paths:
+        if path.name == _METADATA:
+            yield path.parent
+        elif path.is_dir() and not (path / _METADATA).exists():
+            yield from sorted(found.parent for found in path.rglob(_METADATA)) or [path]
+        else:
+            yield path
+
+
+def _judge(
+    home: Home, path: Path, as_of: dt.datetime, agency: str | None
+) -> tuple[list[Finding], list[dict[str, Any]]]:
+    """Findings and item results. Raises OSError for what cannot be read, NotJudged for an unknown agency."""
+    from ingest.signatures import TrustStore
+
+    trust = TrustStore.load(home.trust)
+    if not path.is_dir():
+        return _judge_file(path, as_of, trust), []
+    from ingest.checks import CheckContext, run
+    from ingest.metadata.case import read
+    from ingest.sources.folder import FolderDelivery
+    from ingest.steps.receive import receive
+
+    if not (path / _METADATA).is_file():
+        raise FileNotFoundError(f"没有 {_METADATA} / no {_METADATA}")
+    with tempfile.TemporaryDirectory(prefix="guidang-check-") as folder:
+        received = receive(FolderDelivery(path), Path(folder), home.limits)
+        if received.final:
+            return received.findings, []
+        case = read((Path(folder) / _METADATA).read_bytes())
+        entry = _agency(home, path, case, agency)
+        report = run(case, received.files, Path(folder), CheckContext(as_of, entry, trust, received.findings))
+    return report.findings, report.items
+
+
+def _judge_file(path: Path, as_of: dt.datetime, trust: Any) -> list[Finding]:
+    from ingest.checks.engine import CheckContext, check_file
+    from ingest.model import StagedFile
+
+    file = StagedFile(path.name, path.name, path.name, path.stat().st_size, "", "", 0)
+    return check_file(file, {}, path.parent, CheckContext(as_of, {}, trust)).findings
+
+
+def _agency(home: Home, path: Path, case: Mapping[str, Any], wanted: str | None) -> Mapping[str, Any]:
+    """The registry's entry: as asked for, else by the folder above the delivery, else by the unit's credit code.
+
+    Without a registry the record is taken at its word: its own unit is the agency.
+    """
+    from ingest.metadata.parts import section, text
+    from ingest.settings import ConfigError
+
+    record = section(case, "record")
+    try:
+        known = {name: entry.raw for name, entry in home.agencies().items()}
+    except ConfigError:
+        if wanted:
+            raise
+        return {"id": "?", "uscc": text(record, "unit_uscc"), "fonds_no": text(record, "fonds_no")}
+    if wanted:
+        if wanted not in known:
+            raise NotJudged(f"机构登记表中没有 {wanted} / not in the agency registry")
+        return known[wanted]
+    by_code = {str(entry["uscc"]): entry for entry in known.values()}
+    found = known.get(path.resolve().parent.name) or by_code.get(text(record, "unit_uscc") or "")
+    if found is None:
+        raise NotJudged("不知道由哪个机构报送，请用 --agency / which agency delivered it is not known: use --agency")
+    return found
+
+
+def _row(path: Path, findings: list[Finding]) -> dict[str, Any]:
+    from ingest.checks.items import items_of
+    from ingest.findings import Severity, gravest
+
+    rows = [
+        {
+            "code": finding.code,
+            "item": ",".join(items_of(finding.code)),
+            "result": _RESULTS[finding.weight.value],
+            "severity": finding.weight.value,
+            "path": finding.path,
+            "field": finding.field,
+        }
+        for finding in findings
+    ]
+    accepted = gravest(findings) not in (Severity.REJECT, Severity.HOLD)
+    return {"path": str(path), "accepted": accepted, "findings": rows}
+
+
+_RESULTS = {"reject": "fail", "hold": "manual", "remark": "warn", "info": "pass"}
+
+
+def _print(row: dict[str, Any], findings: list[Finding], items: list[dict[str, Any]], *, as_json: bool) -> None:
+    if as_json:
+        sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
+        return
+    sys.stdout.write(f"{'通过 accepted' if row['accepted'] else '不通过 not accepted'}  {row['path']}\n")
+    notes = 0
+    for finding, shown in zip(findings, row["findings"], strict=True):
+        if shown["severity"] == "info":
+            notes += 1
+            continue
+        place = " ".join(part for part in (finding.path, finding.field) if part)
+        sys.stdout.write(f"  {shown['severity']:<7} {finding.code}  {place}\n          {finding.text('zh')}\n")
+    if notes:
+        sys.stdout.write(f"  另有 {notes} 条说明，见 --json / {notes} notes: see --json\n")
+    if items:
+        counts: dict[str, int] = {}
+        for item in items:
+            counts[item["result"]] = counts.get(item["result"], 0) + 1
+        sys.stdout.write("  DA/T 70: " + "  ".join(f"{result} {n}" for result, n in sorted(counts.items())) + "\n")
