@@ -29,10 +29,10 @@ class Fault:
 
     def as_json(self) -> dict[str, Any]:
         """A flat object; a lone surrogate (an undecodable name on disk) is written as a backslash escape."""
-        shown = {k: _plain(v) for k, v in {"path": self.path, **self.params}.items()}
+        shown = {k: plain(v) for k, v in {"path": self.path, **self.params}.items()}
         return {
             "code": self.code, "severity": self.severity, "path": shown.pop("path"), "params": shown,
-            "zh": _plain(self.text("zh")), "en": _plain(self.text("en")),
+            "zh": plain(self.text("zh")), "en": plain(self.text("en")),
         }  # fmt: skip
 
 
@@ -41,7 +41,8 @@ def fault(code: str, path: str | None = None, **params: Any) -> Fault:
     return Fault(code, path, params)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """A text that can be written anywhere: lone surrogates (undecodable names) become backslash escapes."""
     return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
 
 

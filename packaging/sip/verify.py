@@ -11,13 +11,13 @@ import dataclasses
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from io import RawIOBase
+from io import RawIOBase, TextIOWrapper
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from sip import bagtext, claims, names, profile
 from sip.container import Container, Damaged, Folder, Item, Tar
-from sip.faults import Fault, fault
+from sip.faults import Fault, fault, plain
 from sip.form import container_faults
 from sip.zipread import Zip
 
@@ -49,7 +49,7 @@ class VerifyResult:
     def as_json(self) -> dict[str, Any]:
         """One flat object: path, valid, judged, form, bagit, algorithms, files, payload_bytes, findings."""
         return {
-            "path": self.path, "valid": self.valid, "judged": self.judged, "form": self.form, "bagit": self.version,
+            "path": plain(self.path), "valid": self.valid, "judged": self.judged, "form": self.form, "bagit": self.version,
             "algorithms": list(self.algorithms), "files": self.files, "payload_bytes": self.payload_bytes,
             "findings": [f.as_json() for f in self.findings],
         }  # fmt: skip
@@ -343,6 +343,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     parser.add_argument("--lang", choices=("zh", "en"), default="zh")
     options = parser.parse_args(argv)
+    if isinstance(sys.stdout, TextIOWrapper):  # a terminal that cannot show a name must not stop the judging
+        sys.stdout.reconfigure(errors="backslashreplace")
     worst = 0
     for path in options.file:
         result = verify(path)
@@ -358,7 +360,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _print(result: VerifyResult, lang: str) -> None:
     words = {"zh": ("有效", "无效", "无法判定"), "en": ("valid", "invalid", "not judged")}[lang]
     verdict = words[0 if result.valid else 1 if result.judged else 2]
-    out = [f"{result.path}: {verdict} ({result.files} files, {result.payload_bytes} bytes)"]
+    out = [f"{plain(result.path)}: {verdict} ({result.files} files, {result.payload_bytes} bytes)"]
     for found in result.findings:
         shown = found.as_json()
         place = f" {shown['path']}:" if shown["path"] else ""

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from sip_bags import as_tar, as_zip, bag, codes, tagged
 
 from sip import zipformat
-from sip.verify import verify
+from sip.verify import main, verify
 
 
 @pytest.mark.parametrize("version", ["0.93", "0.94", "0.95", "0.96", "0.97", "1.0"])
@@ -65,6 +65,18 @@ def test_a_member_given_twice_is_said() -> None:
             info.size = len(data)
             t.addfile(info, io.BytesIO(data))
     assert codes(verify(tar)) == {"PKG-MEMBER-DUPLICATE"}
+
+
+def test_a_name_on_disk_that_is_no_text_is_said_and_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = tmp_path / "\udcff"
+    for path, data in bag().items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_bytes(data)
+    (root / "data/\udcfe.txt").write_bytes(b"x")
+    assert codes(verify(root)) == {"PKG-MEMBER-UNSAFE"}
+    assert main([str(root), "--json"]) == 1
+    assert main([str(root)]) == 1
+    assert "\\udcfe.txt" in capsys.readouterr().out
 
 
 def test_links_and_devices_are_refused(tmp_path: Path) -> None:
