@@ -142,7 +142,10 @@ def _short(run_id: str) -> str:
 
 def receive(home: Home, ledger: Ledger, batch_id: str, workers: Workers) -> StageResult:
     """source → staging: one pass over every byte, fixity values taken, what was delivered before is recognised."""
-    return _in_workers("receive", home, ledger, batch_id, workers, [State.LISTED], receive_step.work, _received)
+    # in the batch's order: of two deliveries of the same version, the first listed is the record and the other the duplicate
+    return _in_workers(
+        "receive", home, ledger, batch_id, workers, [State.LISTED], receive_step.work, _received, ordered=True
+    )
 
 
 def check(home: Home, ledger: Ledger, batch_id: str, workers: Workers) -> StageResult:
@@ -289,14 +292,14 @@ def _settle(
 
 def _in_workers(
     stage: str, home: Home, ledger: Ledger, batch_id: str, workers: Workers, before: list[State], work: Work,
-    settle: Callable[[Transaction, Row, Mapping[str, Any]], State],
+    settle: Callable[[Transaction, Row, Mapping[str, Any]], State], ordered: bool = False,
 ) -> StageResult:  # fmt: skip
     """Run ``work`` for the batch's records in worker processes and settle what comes back, several in one transaction."""
     started = time.monotonic()
     states: Counter[str] = Counter()
     errors: list[str] = []
     rows = ledger.records(batch_id, before)
-    for done in workers.map(work, [dict(r) for r in rows]):
+    for done in workers.map(work, [dict(r) for r in rows], ordered):
         with ledger.begin() as tx:
             for d in done:
                 if d.value is not None:

@@ -29,6 +29,7 @@ from ingest.settings import Home
 
 Job = dict[str, Any]
 Work = Callable[[Home, Job], dict[str, Any]]
+_Arrival = tuple[int, "concurrent.futures.Future[dict[str, Any]]"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -67,11 +68,14 @@ class Workers:
             self._pool.join()
             self._pool = None
 
-    def map(self, work: Work, jobs: Sequence[Job]) -> Iterator[list[Done]]:
-        """Run ``work(home, job)`` for every job; yields what is done, several at once where several are ready."""
+    def map(self, work: Work, jobs: Sequence[Job], ordered: bool = False) -> Iterator[list[Done]]:
+        """Run ``work(home, job)`` for every job; yields what is done, several at once where several are ready.
+
+        ``ordered`` keeps the jobs' order: what is done early waits for those before it. Raises WorkersStalled.
+        """
         if not jobs:
             return
-        ready: queue.SimpleQueue[tuple[int, concurrent.futures.Future[dict[str, Any]]]] = queue.SimpleQueue()
+        ready: queue.SimpleQueue[_Arrival] = queue.SimpleQueue()
         tries = [0] * len(jobs)
 
         def submit(i: int) -> None:
@@ -83,24 +87,35 @@ class Workers:
 
         for i in range(len(jobs)):
             submit(i)
-        open_jobs = len(jobs)
-        while open_jobs:
-            done: list[Done] = []
-            try:
-                arrived = [ready.get(timeout=2 * self._home.limits.record_seconds + _START_SECONDS)]
-            except queue.Empty:
-                raise WorkersStalled("工作进程无法启动或停滞 / the workers do not start, or stand still") from None
-            while not ready.empty():
-                arrived.append(ready.get())
-            for i, future in arrived:
+        results: dict[int, Done] = {}
+        finished = yielded = 0
+        while finished < len(jobs):
+            for i, future in self._arrivals(ready):
                 outcome = _outcome(jobs[i], future)
                 if outcome.lost is not None and tries[i] < 2:
                     submit(i)
                 else:
-                    done.append(outcome)
-            open_jobs -= len(done)
-            if done:
-                yield done
+                    results[i] = outcome
+                    finished += 1
+            if ordered:
+                some = []
+                while yielded in results:
+                    some.append(results.pop(yielded))
+                    yielded += 1
+            else:
+                some = list(results.values())
+                results.clear()
+            if some:
+                yield some
+
+    def _arrivals(self, ready: queue.SimpleQueue[_Arrival]) -> list[_Arrival]:
+        try:
+            arrived = [ready.get(timeout=2 * self._home.limits.record_seconds + _START_SECONDS)]
+        except queue.Empty:
+            raise WorkersStalled("工作进程无法启动或停滞 / the workers do not start, or stand still") from None
+        while not ready.empty():
+            arrived.append(ready.get())
+        return arrived
 
     def _processes(self) -> ProcessPool:
         if self._pool is None:

@@ -56,6 +56,13 @@ def test_a_record_whose_process_died_once_is_tried_again(home: Home, tmp_path: P
     assert run(home, {"do": "die once", "mark": str(tmp_path / "m")})["die once"].value == {"did": "die once"}
 
 
+def test_ordered_results_keep_the_order_of_the_jobs(home: Home, tmp_path: Path) -> None:
+    jobs = [{"do": "die once", "mark": str(tmp_path / "m")}, *({"do": f"good {n}"} for n in range(5))]
+    with Workers(home, 2) as workers:
+        done = [d.job for some in workers.map(job, jobs, ordered=True) for d in some]
+    assert done == jobs
+
+
 def test_no_jobs_start_no_process(home: Home) -> None:
     with Workers(home) as workers:
         assert list(workers.map(job, [])) == []
