@@ -32,7 +32,7 @@ check: $(SYNCED) ## 格式、类型、锁文件 / lint, format, types, lock file
 	@test ! -e packaging/__init__.py || { echo 'packaging/__init__.py 会遮蔽 PyPI 的 packaging / would shadow the packaging of PyPI' >&2; exit 1; }
 
 bench: $(SYNCED) ## 与对照脚本比较速度 / speed against the peer script
-	@$(BIN)/python -m bench
+	@$(BIN)/python -m bench.night
 
 fuzz: $(SYNCED) ## 对解析器做长时间模糊测试；SECONDS=N / fuzz the parsers for long; SECONDS=N
 	@$(BIN)/python -m tests.fuzz $(if $(SECONDS),--seconds $(SECONDS))

@@ -21,6 +21,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from bench.peer_deliveries import convert
 from ingest.ledger import Ledger
 from ingest.model import CST
 from ingest.night import ingest
@@ -29,7 +30,6 @@ from ingest.servers.supervisor import Supervisor
 from ingest.settings import Home
 from ingest.stages import StageResult
 from ingest.store import config as store_config
-from peer_deliveries import convert
 
 PEER = Path(os.environ.get("GUIDANG_PEER", Path(__file__).resolve().parent.parent.parent / "shared/bench"))
 AS_OF = dt.datetime(2024, 5, 20, 1, 0, tzinfo=CST)
@@ -118,7 +118,10 @@ def _print(peer: list[dict[str, Any]], ours: list[dict[str, Any]], count: int) -
     ratio = statistics.median(o["rps"] / p["rps"] for o, p in zip(ours, peer, strict=True))
     print(f"\n{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}; {count} records, "
           f"{ours[0]['bytes'] / 1e6:.0f} MB, {len(ours)} rounds in turn")  # fmt: skip
-    print("peer, ms a record:  " + "  ".join(f"{s} {_median(p['wall_ms'][s] for p in peer):.1f}" for s in peer[0]["wall_ms"]))
+    print(
+        "peer, ms a record:  "
+        + "  ".join(f"{s} {_median(p['wall_ms'][s] for p in peer):.1f}" for s in peer[0]["wall_ms"])
+    )
     print("ours, ms a record:  " + "  ".join(f"{s} {_median(o['ms'][s] for o in ours):.1f}" for s in ours[0]["ms"]))
     print(f"peer {_median(p['rps'] for p in peer):.1f} records/s   ours {_median(o['rps'] for o in ours):.1f} records/s   "
           f"median ratio {ratio:.1f}×")  # fmt: skip

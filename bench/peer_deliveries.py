@@ -1,6 +1,6 @@
 """The peer's records as deliveries in our form: the same files, byte for byte, with metadata that our checks accept.
 
-    rec-000001/metadata.json + files/…   →   inbox/<agency>/<case_no>-v1/case.json + 申报文件/… 过程文件/… 结果文件/…
+rec-000001/metadata.json + files/…   →   inbox/<agency>/<case_no>-v1/case.json + 申报文件/… 过程文件/… 结果文件/…
 """
 
 from __future__ import annotations
