@@ -11,7 +11,10 @@ from ingest.signatures.trust import TrustStore
 from ingest.signatures.verdict import Aspect, Cause, Effect, FileVerdict, Judge, Verdict, fold, worst
 
 _ZIP_END = 22 + 65_535  # the end record of a ZIP and the longest comment after it
-_OFD_NAME = re.compile(rb"(?i)ofd\.xml")  # member names stand in the clear in a ZIP's directory
+# Member names stand in the clear in a ZIP's directory. A package without its root but with signature parts is no less
+# an OFD for that: it must not pass as an unsigned file of some other kind.
+_OFD_NAME = re.compile(rb"(?i)ofd\.xml|signedvalue\.dat|signatures\.xml")
+_PDF_SIGNATURE = re.compile(rb"/ByteRange\s*\[\s*0+\s+\d+\s+\d+\s+\d+\s*\]")
 MAX_STRUCTURE = 64 << 20  # a lone seal or signature value; anything larger is some other file
 
 
@@ -29,13 +32,15 @@ def verify(data: bytes, name: str, trust: TrustStore, at: dt.datetime) -> FileVe
         return _verify(data, name, trust, at)
     except (MemoryError, RecursionError) as error:
         cause = Cause("SIG-RESOURCES", Effect.INDETERMINATE, {"detail": type(error).__name__})
-        return FileVerdict(name, fold([cause]), (), (cause,), trust.digest, at.isoformat())
+    except Exception as error:  # hostile content must not end a batch; the fuzzer counts this code as a failure
+        cause = Cause("SIG-INTERNAL", Effect.INDETERMINATE, {"detail": f"{type(error).__name__}: {error}"[:200]})
+    return FileVerdict(name, fold([cause]), (), (cause,), trust.digest, at.isoformat())
 
 
 def _verify(data: bytes, name: str, trust: TrustStore, at: dt.datetime) -> FileVerdict:
     package = data[:2] == b"PK" or b"PK\5\6" in data[-_ZIP_END:]
     package = package and _OFD_NAME.search(data) is not None
-    if b"%PDF-" in data[:1024] and data[:2] != b"PK":
+    if data[:2] != b"PK" and (b"%PDF-" in data[:1024] or _PDF_SIGNATURE.search(data)):
         from ingest.signatures.pdf import verify_pdf
 
         found = verify_pdf(data, name, trust, at)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import posixpath
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -17,6 +18,13 @@ MAX_TOTAL = 1 << 30
 MAX_RATIO = 200
 RATIO_FLOOR = 1 << 20
 MAX_XML = 64 << 20
+
+
+# What zipfile and zlib are seen to raise on mutated packages.
+_BROKEN = (
+    zipfile.BadZipFile, zlib.error, struct.error, EOFError, IndexError, KeyError, NotImplementedError, OSError,
+    OverflowError, RuntimeError, TypeError, ValueError,
+)  # fmt: skip
 
 
 class PackageError(ValueError):
@@ -44,7 +52,7 @@ class Package:
         try:
             self._zip = zipfile.ZipFile(io.BytesIO(data))
             infos = self._zip.infolist()
-        except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError, UnicodeError) as error:
+        except _BROKEN as error:
             raise PackageError("SIG-OFD-UNREADABLE", str(error)[:200]) from error
         if len(infos) > MAX_ENTRIES:
             raise PackageError("SIG-OFD-LIMIT", f"{len(infos)} entries")
@@ -92,9 +100,7 @@ class Package:
             try:
                 with self._zip.open(info) as member:
                     data = member.read(info.file_size + 1)
-            except (
-                zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError, ValueError,
-            ) as error:  # fmt: skip
+            except _BROKEN as error:
                 raise PackageError("SIG-OFD-UNREADABLE", f"{name[:120]}: {error}") from error
             if len(data) != info.file_size:
                 raise PackageError("SIG-OFD-UNREADABLE", f"{name[:120]}: size differs")

@@ -70,6 +70,8 @@ class SealSignature:
 def parse_seal(node: der.Tlv) -> Seal:
     """A seal from its element. DerError when it has none of the three shapes."""
     fields = node.fields(2, 5)
+    if len(fields) == 3:
+        raise der.DerError("a seal has 2, 4 or 5 fields")
     info = fields[0].fields(4, 5)
     header, seal_id, property_, picture = info[:4]
     tag_id, number, vendor = header.fields(3, 3)
@@ -114,6 +116,8 @@ def parse_seal(node: der.Tlv) -> Seal:
 def parse_signature(data: bytes, *, trailing: bool = False) -> SealSignature:
     """An SES_Signature (SignedValue.dat, or /Contents of a GM.sm2seal). DerError when it is none."""
     fields = der.parse(data, trailing=trailing).fields(2, 5)
+    if len(fields) == 3:
+        raise der.DerError("a seal signature has 2, 4 or 5 fields")
     tbs = fields[0]
     if len(fields) == 2:
         _, seal, time, data_hash, property_info, certificate, algorithm = tbs.fields(7, 7)

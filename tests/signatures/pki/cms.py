@@ -98,7 +98,7 @@ def signed_data(holder: Holder, content: bytes, style: Style | None = None) -> b
     certificates = [] if style.no_certificate else [holder.raw, *style.chain]
     content_octets = [explicit(0, octets(inside))] if inside is not None else []
     body = seq(
-        integer(1), set_of(seq(oid(digest_oid), null())), seq(oid(data_type), *content_octets),
+        integer(1 if data_type in (CMS_DATA, GM_DATA) else 3), set_of(seq(oid(digest_oid), null())), seq(oid(data_type), *content_octets),
         *([tlv(0xA0, *certificates)] if certificates else []), *([tlv(0xA1, *style.crls)] if style.crls else []),
         set_of(signer),
     )  # fmt: skip

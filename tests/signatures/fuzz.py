@@ -1,0 +1,200 @@
+"""Random mutations of signed files: none may crash, hang, or be taken as VALID when a covered byte changed.
+
+    python -m tests.signatures.fuzz --count 20000 --seed 1
+
+Every mutation is of a byte string that was VALID before. What no signature covers (the list of signatures, zero padding
+behind a PDF's signature value, the ZIP's own headers) may change without harm; for the rest VALID is a failure.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import io
+import random
+import sys
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+
+from ingest.signatures import TrustStore, Verdict, verify
+from ingest.signatures import der as der_reader
+from ingest.signatures.certs import parse_certificate, parse_crl
+
+from .pki.ca import AT, world
+from .pki.ofd_cases import KINDS as OFD_KINDS
+from .pki.ofd_cases import LIST, pack, recipe
+from .pki.pdf_cases import KINDS as PDF_KINDS
+from .pki.pdf_cases import family, make
+
+SLOW = 5.0  # seconds for one small file: a hang
+
+
+@dataclasses.dataclass
+class Tally:
+    """What came out, by verdict, and what must not have."""
+
+    verdicts: dict[str, int] = dataclasses.field(default_factory=dict)
+    failures: list[str] = dataclasses.field(default_factory=list)
+    slowest: float = 0.0
+
+    def add(self, verdict: str) -> None:
+        self.verdicts[verdict] = self.verdicts.get(verdict, 0) + 1
+
+
+def mutate(rng: random.Random, data: bytes) -> bytes:
+    """One to three edits: a flipped bit, a replaced, removed, doubled or inserted piece."""
+    out = bytearray(data)
+    for _ in range(rng.choice((1, 1, 1, 2, 3))):
+        if not out:
+            break
+        at = rng.randrange(len(out))
+        size = rng.choice((1, 1, 2, 4, 16))
+        kind = rng.randrange(6)
+        if kind == 0:
+            out[at] ^= 1 << rng.randrange(8)
+        elif kind == 1:
+            out[at] = rng.randrange(256)
+        elif kind == 2:
+            del out[at : at + size]
+        elif kind == 3:
+            out[at:at] = out[at : at + size]
+        elif kind == 4:
+            out[at:at] = rng.randbytes(size)
+        else:
+            out[at : at + size] = (
+                rng.choice((b"\0", b"\xff", b"\x80", b"\x30\x80", b"<", b"&", b"/", b"0", b" ")) * size
+            )
+    return bytes(out)
+
+
+def flip_covered(rng: random.Random, data: bytes, allowed: Callable[[int], bool]) -> bytes:
+    """Exactly one covered byte changed to another value."""
+    while True:
+        at = rng.randrange(len(data))
+        if allowed(at):
+            out = bytearray(data)
+            out[at] ^= rng.randrange(1, 256)
+            return bytes(out)
+
+
+def ofd_target(kind: str) -> tuple[TrustStore, Callable[[random.Random], tuple[bytes, bool]]]:
+    """Mutations inside an OFD's members. Covered: every member but the list of signatures."""
+    parts = recipe(kind).parts()
+    names = sorted(parts)
+
+    def produce(rng: random.Random) -> tuple[bytes, bool]:
+        name = rng.choice(names)
+        changed = mutate(rng, parts[name])
+        return pack({**parts, name: changed}), name != LIST and changed != parts[name]
+
+    return world("sm2").store(), produce
+
+
+def pdf_target(kind: str) -> tuple[TrustStore, Callable[[random.Random], tuple[bytes, bool]]]:
+    """Single bytes of a PDF. Covered: all outside /Contents; inside, the digits of the signature value itself."""
+    w = world(family(kind))
+    data = make(kind, w.signer)
+    start = data.index(b"/Contents <") + len(b"/Contents <")
+    end = data.index(b">", start)
+    value_end = start + len(data[start:end].rstrip(b"0")) - 2
+
+    def produce(rng: random.Random) -> tuple[bytes, bool]:
+        if rng.random() < 0.5:
+            return flip_covered(rng, data, lambda at: not start <= at < end), True
+        if rng.random() < 0.5:
+            return flip_covered(rng, data, lambda at: start <= at < value_end), False
+        return mutate(rng, data), False
+
+    return w.store(), produce
+
+
+def zip_target() -> tuple[TrustStore, Callable[[random.Random], tuple[bytes, bool]]]:
+    """Mutations of the whole package, its ZIP structure included. A change that leaves every member as it was is none."""
+    parts = recipe("v4").parts()
+    data = pack(parts)
+
+    def produce(rng: random.Random) -> tuple[bytes, bool]:
+        changed = mutate(rng, data)
+        try:
+            with zipfile.ZipFile(io.BytesIO(changed)) as package:
+                same = {i.filename: package.read(i) for i in package.infolist()} == parts
+        except Exception:
+            return changed, True  # a package that zipfile does not read must not be VALID either
+        return changed, not same and LIST in parts and changed.count(b"Signatures.xml") > 0
+
+    return world("sm2").store(), produce
+
+
+def structure_target() -> Iterator[tuple[str, bytes]]:
+    """Raw structures for the readers below the verifier."""
+    w = world("sm2")
+    parts = recipe("v4").parts()
+    yield "certificate", w.signer.raw
+    yield "crl", w.crl
+    yield "ses", parts["Doc_0/Signs/Sign_0/SignedValue.dat"]
+    yield "cms", recipe("gbt35275_attributes").parts()["Doc_0/Signs/Sign_0/SignedValue.dat"]
+
+
+def run(count: int, seed: int) -> Tally:
+    """``count`` mutations spread over all kinds of files and readers."""
+    rng = random.Random(seed)
+    tally = Tally()
+    targets: list[tuple[str, TrustStore, Callable[[random.Random], tuple[bytes, bool]]]] = []
+    targets += [(f"ofd {kind}", *ofd_target(kind)) for kind in OFD_KINDS]
+    targets += [(f"pdf {kind}", *pdf_target(kind)) for kind in PDF_KINDS]
+    targets.append(("zip", *zip_target()))
+    raw = list(structure_target())
+    for number in range(count):
+        label, store, produce = targets[number % len(targets)]
+        data, covered = produce(rng)
+        began = time.perf_counter()
+        try:
+            found = verify(data, label, store, AT)
+        except Exception as error:
+            tally.failures.append(f"{label} #{number}: {type(error).__name__}: {error}")
+            continue
+        took = time.perf_counter() - began
+        verdict = found.verdict
+        if "SIG-INTERNAL" in found.reasons:
+            tally.failures.append(f"{label} #{number}: {found.causes[0].params}")
+        tally.slowest = max(tally.slowest, took)
+        tally.add(verdict.value)
+        if took > SLOW:
+            tally.failures.append(f"{label} #{number}: took {took:.1f} s")
+        if covered and verdict in (Verdict.VALID, Verdict.UNSIGNED) and label != "zip":
+            tally.failures.append(f"{label} #{number}: a covered byte changed and the file is {verdict}")
+        if covered and verdict is Verdict.VALID and label == "zip":
+            tally.failures.append(f"{label} #{number}: members changed and the file is VALID")
+        name, source = raw[number % len(raw)]
+        changed = mutate(rng, source)
+        try:
+            der_reader.parse(changed)
+            parse_certificate(changed) if name == "certificate" else parse_crl(changed)
+        except der_reader.DerError:
+            pass
+        except Exception as error:
+            tally.failures.append(f"{name} reader #{number}: {type(error).__name__}: {error}")
+        alone = verify(changed, name, store, AT)
+        if "SIG-INTERNAL" in alone.reasons:
+            tally.failures.append(f"{name} alone #{number}: {alone.causes[0].params}")
+    return tally
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--count", type=int, default=20_000)
+    parser.add_argument("--seed", type=int, default=1)
+    arguments = parser.parse_args()
+    began = time.perf_counter()
+    tally = run(arguments.count, arguments.seed)
+    seconds = time.perf_counter() - began
+    sys.stdout.write(
+        f"{arguments.count} mutations in {seconds:.0f} s, slowest {tally.slowest * 1000:.0f} ms: {tally.verdicts}\n"
+    )
+    sys.stdout.writelines(f"FAILURE {line}\n" for line in tally.failures)
+    return 1 if tally.failures else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
