@@ -29,7 +29,7 @@ class Desk:
         return found
 
     def sealed_kind(self) -> str:
-        return "ofd" if self.rng.random() < 0.31 else "pdf"
+        return "ofd" if self.rng.random() < 0.38 else "pdf"
 
     def scans(self, low: int, high: int) -> tuple[int, ...]:
         return tuple(self.rng.randrange(SCANS) for _ in range(self.rng.randrange(low, high + 1)))
@@ -100,8 +100,8 @@ class Desk:
                 f"本件为办理{self.matter['name']}提交的“{name}”，内容与原件核对一致。",
                 "扫描页附后，共同构成申请材料。",
             )
-            self.sent_in("material", "A", name, "pdf", number, text, self.rng.random() < 0.75, self.scans(0, 2))
-        if self.rng.random() < 0.5:
+            self.sent_in("material", "A", name, "pdf", number, text, self.rng.random() < 0.9, self.scans(0, 2))
+        if self.rng.random() < 0.35:
             self.sent_in("form_data", "A", "申请表单数据", "xml", None, (), False)
 
     def process(self) -> None:
@@ -133,7 +133,7 @@ class Desk:
                          ("承办时间", chinese_date(self.at("review"))),
                          ("批准人", chief), ("批准意见", "同意"), ("批准时间", chinese_date(self.at("approve")))),
                         (f"本件依据《{self.matter['mandate']}》办理，承办、批准意见由签批系统记录。",))  # fmt: skip
-        if course.at("close") and rng.random() < 0.4:
+        if course.at("close") and rng.random() < 0.25:
             self.made.append(
                 Paper("process_log", PROCESS, "B17", None, "办理过程日志", "txt", self.at("close"), "办理过程日志")
             )
