@@ -23,16 +23,15 @@ _PDFA_NAMESPACE = b"http://www.aiim.org/pdfa/ns/id"
 _PDFA_CLAIM = re.compile(
     rb"pdfaid:part(?:=[\"']|>)([123])(?:[\"']|</pdfaid:part>)\s{0,20}<?pdfaid:conformance(?:=[\"']|>)([ABU])[\"'<]"
 )
-# Signs of PDF/X, PDF/E, PDF/VT, portfolios and drawings that are PDF only in name: formats of their own in PRONOM.
-_OTHER_PDF = (b"GTS_PDF", b"pdfe:", b"pdfx", b"Illustrator", b"/Collection", b"/PieceInfo")
+# Signs of PDF/X, PDF/E, PDF/VT and of drawings that are PDF by the way: formats of their own in PRONOM.
+_OTHER_PDF = (b"GTS_PDF", b"Illustrator")
+_OTHER_PDF_IN_XMP = (b"pdfe:", b"pdfx")
 _END_OF_PDF_WITHIN = 1024
 
 _JFIF = re.compile(rb"\xff\xd8\xff\xe0..JFIF\x00\x01([\x00-\x02])", re.DOTALL)
 _JFIF_PUIDS = ("fmt/42", "fmt/43", "fmt/44")
-# A stream that begins with a comment or a table belongs to no application format, unless one shows itself later.
+# The application formats (JFIF, Exif, SPIFF) show in the first segment; a stream that begins with a comment or a table is raw.
 _RAW_JPEG = (b"\xff\xd8\xff\xfe", b"\xff\xd8\xff\xdb")
-_OTHER_JPEG = (b"Exif\x00", b"JFIF\x00", b"SPIFF\x00")
-_JPEG_HEAD = 65536
 
 
 class Known(NamedTuple):
@@ -53,9 +52,7 @@ def known(data: bytes) -> Known | None:
         name = f"JPEG File Interchange Format 1.0{version}"
         return Known(_JFIF_PUIDS[version], name, "image/jpeg", "own rule: JFIF head and end")
     if data.startswith(_RAW_JPEG) and data.endswith(b"\xff\xd9"):
-        head = data[:_JPEG_HEAD]
-        if not any(sign in head for sign in _OTHER_JPEG):
-            return Known("fmt/41", "Raw JPEG Stream", "image/jpeg", "own rule: JPEG head and end")
+        return Known("fmt/41", "Raw JPEG Stream", "image/jpeg", "own rule: JPEG head and end")
     return None
 
 
@@ -63,7 +60,10 @@ def _pdf(data: bytes, version: bytes) -> Known | None:
     if b"%%EOF" not in data[-_END_OF_PDF_WITHIN:] or any(sign in data for sign in _OTHER_PDF):
         return None
     text = version.decode("ascii")
-    if b"pdfaid" not in data:
+    said = b"pdf" in data  # one search for three: most files have no XMP that speaks of PDF
+    if said and any(sign in data for sign in _OTHER_PDF_IN_XMP):
+        return None
+    if not said or b"pdfaid" not in data:
         maker = "PDF" if text == "2.0" else "Acrobat PDF"
         name = f"{maker} {text} - Portable Document Format {text}"
         return Known(_PDF_PUIDS[version], name, "application/pdf", "own rule: PDF head and end")

@@ -16,8 +16,6 @@ _SAFE_INTEGER = 2**53 - 1  # RFC 7493 §2.2: what a double holds exactly
 _MAX_NUMBER_CHARS = 40
 _BOM = b"\xef\xbb\xbf"
 
-# Strings first, so that brackets inside them are not counted as structure. An open string runs to the end of the data.
-_STRUCTURE = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\Z)|([\[{])|([\]}])', re.DOTALL)
 _SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89abAB]", re.ASCII)
 
 
@@ -38,7 +36,6 @@ def loads(data: bytes, *, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPTH
     if len(data) > max_bytes:
         raise BadJson(f"超过 {max_bytes} 字节 / larger than {max_bytes} bytes")
     body = data[len(_BOM) :] if has_bom(data) else data
-    _limit_depth(body, max_depth)
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError as exc:
@@ -51,8 +48,11 @@ def loads(data: bytes, *, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPTH
             parse_float=_number,
             parse_constant=_constant,
         )
+    except RecursionError as exc:  # the parser's own limit, far beyond any that is set here
+        raise _too_deep(max_depth) from exc
     except json.JSONDecodeError as exc:
         raise BadJson(f"第 {exc.lineno} 行第 {exc.colno} 列语法错误 / {exc.msg} at line {exc.lineno}") from exc
+    _limit_depth(value, max_depth)
     if _SURROGATE_ESCAPE.search(body):
         _refuse_lone_surrogates(value)
     return value
@@ -63,18 +63,23 @@ def has_bom(data: bytes) -> bool:
     return data.startswith(_BOM)
 
 
-def _limit_depth(body: bytes, limit: int) -> None:
-    # Before parsing: the parser recurses, and its own limit depends on the interpreter's stack, not on us.
-    if body.count(b"[") + body.count(b"{") <= limit:
-        return
-    depth = 0
-    for match in _STRUCTURE.finditer(body):
-        if match[1]:
-            depth += 1
-            if depth > limit:
-                raise BadJson(f"嵌套超过 {limit} 层 / nested deeper than {limit}")
-        elif match[2]:
-            depth -= 1
+def _limit_depth(value: Any, limit: int) -> None:
+    level = [value] if isinstance(value, dict | list) else []
+    for _ in range(limit):
+        if not level:
+            return
+        level = [
+            item
+            for holder in level
+            for item in (holder.values() if isinstance(holder, dict) else holder)
+            if isinstance(item, dict | list)
+        ]
+    if level:
+        raise _too_deep(limit)
+
+
+def _too_deep(limit: int) -> BadJson:
+    return BadJson(f"嵌套超过 {limit} 层 / nested deeper than {limit}")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
