@@ -66,11 +66,23 @@ def _json(data: bytes) -> dict[str, Any]:
         or not isinstance(found.get("files"), list)
     ):
         raise _Bad("no record and files")
-    if not all(isinstance(f, dict) and isinstance(f.get("path"), str) for f in found["files"]):
+    if not all(isinstance(f, dict) and isinstance(_archived(f).get("path"), str) for f in found["files"]):
         raise _Bad("a file without a path")
     if not isinstance(found["record"].get("electronic_record_code"), str):
         raise _Bad("no electronic_record_code")
     return found
+
+
+def _archived(f: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What the archive says of a file. Beside it the record may keep what the producer said (path, size, digest), which is no
+    claim about the package: then ours stands below ``archived``, with its digests by their full names."""
+    own = f.get("archived")
+    if not isinstance(own, dict):
+        return f
+    digests = own.get("digest")
+    if not isinstance(digests, dict):
+        return own
+    return {**own, "sha256": digests.get("SHA-256"), "sm3": digests.get("SM3")}
 
 
 def _record_faults(
@@ -80,7 +92,7 @@ def _record_faults(
     if identifier is not None and about["electronic_record_code"] != identifier:
         yield fault("PKG-RECORD", RECORD, reason=f"电子文件号 {about['electronic_record_code']} ≠ {identifier}")
     listed: set[str] = set()
-    for f in record["files"]:
+    for f in map(_archived, record["files"]):
         path = "data/" + f["path"]
         if path in listed:
             yield fault("PKG-RECORD", RECORD, reason=f"{f['path']} is described twice")
@@ -94,7 +106,10 @@ def _record_faults(
                 yield fault("PKG-CLAIM", path, document=RECORD, what=key, claimed=str(f.get(key)), actual=found[key])
     for path in sorted(set(payload) - listed):
         yield fault("PKG-CLAIM", path, document=RECORD, what="file", claimed="-", actual="in the package")
-    totals = {"total_files": len(payload), "total_bytes": sum(int(f["size"]) for p in payload if (f := fact(p)))}
+    totals = {
+        "total_files": len(payload),
+        "total_bytes": sum(int(known["size"]) for p in payload if (known := fact(p))),
+    }
     for key, actual in totals.items():
         if key in about and about[key] != actual:
             yield fault("PKG-CLAIM", RECORD, document=RECORD, what=key, claimed=str(about[key]), actual=str(actual))

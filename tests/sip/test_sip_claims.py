@@ -57,6 +57,20 @@ def test_record_json_is_held_to_sizes_digests_counts_and_number(verify_with: Ver
     assert {f.params["what"] for f in result.findings if f.path == FIRST} == {"size", "sha256"}
 
 
+def test_what_the_producer_said_is_no_claim_of_the_archive(verify_with: Verify, record: dict[str, Any]) -> None:
+    """The record as the pipeline keeps it: the producer's words as they came, the archive's beside them."""
+    for f in record["files"]:
+        f["archived"] = {
+            "path": f["path"], "size": f["size"], "digest": {"SHA-256": f.pop("sha256"), "SM3": f.pop("sm3")},
+        }  # fmt: skip
+        f |= {"path": "原名/" + f["path"], "size": f["size"] + 1, "digest": {"MD5": "0" * 32}}
+    assert verify_with(record_json=canonical.dumps(record)).findings == ()
+    record["files"][0]["archived"]["digest"]["SM3"] = "0" * 64
+    assert found(verify_with(record_json=canonical.dumps(record))) == {("PKG-CLAIM", FIRST)}
+    record["files"][0]["archived"] = {"path": 1}
+    assert found(verify_with(record_json=canonical.dumps(record))) == {("PKG-RECORD", "metadata/record.json")}
+
+
 def test_a_file_that_the_record_does_not_know_and_one_it_invents(verify_with: Verify, record: dict[str, Any]) -> None:
     record["files"][0]["path"] = "申报文件/invented.pdf"
     record["files"][2] = record["files"][1]
