@@ -154,7 +154,7 @@ def pages(paper: Paper) -> list[Page]:
 def _signature(sheet: Sheet, paper: Paper) -> None:
     """Unit and date at the right; the seal rides over both, as 党政机关公文格式 asks (GB/T 9704-2012, 7.3.5)."""
     sheet.y += 12
-    sheet.room(30)
+    sheet.room(27)
     setting = face("song")
     size = 15.0
     centre = 142.0
