@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from ingest.checks import materials
 from ingest.findings import table
 from ingest.metadata import schema, validate
+from ingest.metadata.accepts import compile_schema
 from ingest.metadata.canonical import normalised
 from ingest.metadata.validation import MAX_FINDINGS
 
@@ -101,7 +102,7 @@ def _places(value: object, at: tuple = ()) -> list[tuple]:
 
 
 @given(st.data())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_whatever_stands_anywhere_is_judged_without_falling_over(data) -> None:
     case = good_case()
     place = data.draw(st.sampled_from(_places(case)))
@@ -109,12 +110,26 @@ def test_whatever_stands_anywhere_is_judged_without_falling_over(data) -> None:
     for step in place[:-1]:
         holder = holder[step]  # type: ignore[index]
     holder[place[-1]] = data.draw(ANY)  # type: ignore[index]
+    assert (schema.check(case) == []) == (schema.explain(case) == [])  # the short way and jsonschema agree
     before = copy.deepcopy(case)
     found = validate(case, AS_OF, AGENCY)
     assert all(finding.text("zh") and finding.text("en") for finding in found)
     assert found == validate(case, AS_OF, AGENCY)
     normalised(case)
     assert case == before
+
+
+@pytest.mark.parametrize("change", [f[1] for f in FAULTS], ids=[f[0] for f in FAULTS])
+def test_the_short_way_and_jsonschema_agree_on_every_fault(change) -> None:
+    case = good_case()
+    change(case)
+    assert schema.check(case) == schema.explain(case)
+
+
+@pytest.mark.parametrize("unknown", [{"oneOf": []}, {"items": {"format": "date"}}, {"const": 1}, {"enum": [None]}])
+def test_what_the_short_way_does_not_know_it_refuses(unknown) -> None:
+    with pytest.raises(ValueError, match="compiled"):
+        compile_schema(unknown)
 
 
 def test_the_canonical_record_keeps_what_was_given() -> None:
