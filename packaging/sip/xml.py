@@ -176,7 +176,7 @@ def _get(data: Any, path: str) -> Any:
 
 def _at(data: Any, keys: tuple[str, ...]) -> Any:
     for key in keys:
-        if not isinstance(data, Mapping):
+        if not isinstance(data, dict):
             return None
         data = data.get(key)
     return data
