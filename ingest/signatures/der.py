@@ -88,8 +88,8 @@ class Tlv:
     def bits(self) -> bytes:
         """A BIT STRING's bytes. The count of unused bits is dropped: a vendor writes 1 where 0 is meant."""
         content = self.expect(BIT_STRING).content
-        if not content:
-            raise DerError("empty BIT STRING")
+        if not content or content[0] > 7:
+            raise DerError("bad BIT STRING")
         return content[1:]
 
     def text(self) -> str:

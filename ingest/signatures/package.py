@@ -60,9 +60,11 @@ class Package:
         folded: dict[str, str] = {}
         total = 0
         for info in infos:
-            if info.is_dir():
+            if info.filename.endswith("/"):
                 continue
             name = clean(info.filename)
+            if not name:
+                raise PackageError("SIG-OFD-UNSAFE-NAME", repr(info.filename[:40]))
             if stat.S_ISLNK(info.external_attr >> 16):
                 raise PackageError("SIG-OFD-UNSAFE-NAME", f"{name} is a link")
             if info.flag_bits & 0x1:

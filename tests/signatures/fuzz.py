@@ -17,13 +17,13 @@ import time
 import zipfile
 from collections.abc import Callable, Iterator
 
-from ingest.signatures import TrustStore, Verdict, verify
+from ingest.signatures import TrustStore, Verdict, cms, ses, sm2, verify
 from ingest.signatures import der as der_reader
 from ingest.signatures.certs import parse_certificate, parse_crl
 
 from .pki.ca import AT, world
 from .pki.ofd_cases import KINDS as OFD_KINDS
-from .pki.ofd_cases import LIST, pack, recipe
+from .pki.ofd_cases import LIST, VALUE, pack, recipe
 from .pki.pdf_cases import KINDS as PDF_KINDS
 from .pki.pdf_cases import family, make
 
@@ -78,15 +78,37 @@ def flip_covered(rng: random.Random, data: bytes, allowed: Callable[[int], bool]
             return bytes(out)
 
 
+def meaning(value: bytes) -> object:
+    """What a signature value says. Around it stands framing that no signature protects and that means nothing: version
+    numbers, the set of digest algorithms, the octet of unused bits, the form of a length."""
+    try:
+        found = ses.parse_signature(value)
+        seal = dataclasses.replace(found.seal, raw=b"")
+        return found.tbs, seal, found.certificate, found.algorithm.oid, sm2.decode_signature(found.signature)
+    except (der_reader.DerError, sm2.Sm2Error):
+        pass
+    try:
+        data = cms.parse(value)
+        signers = [(s.signed_raw, s.serial, s.issuer, sm2.decode_signature(s.signature)) for s in data.signers]
+        return data.content, [(c.tbs, c.signature) for c in data.certificates], signers
+    except (der_reader.DerError, sm2.Sm2Error):
+        return value
+
+
 def ofd_target(kind: str) -> tuple[TrustStore, Callable[[random.Random], tuple[bytes, bool]]]:
-    """Mutations inside an OFD's members. Covered: every member but the list of signatures."""
+    """Mutations inside an OFD's members. Covered: every member but the list of signatures, and of
+    the signature value what it means."""
     parts = recipe(kind).parts()
     names = sorted(parts)
+    before = meaning(parts[VALUE])
 
     def produce(rng: random.Random) -> tuple[bytes, bool]:
         name = rng.choice(names)
         changed = mutate(rng, parts[name])
-        return pack({**parts, name: changed}), name != LIST and changed != parts[name]
+        covered = name != LIST and changed != parts[name]
+        if name == VALUE and covered:
+            covered = meaning(changed) != before
+        return pack({**parts, name: changed}), covered
 
     return world("sm2").store(), produce
 

@@ -1,0 +1,258 @@
+"""``guidang verify-signature`` and ``guidang trust``: usable without Airflow, ledger or servers."""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import getpass
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+Json = dict[str, Any]
+TIMEOUT = 120.0
+ZH = {"VALID": "有效", "INDETERMINATE": "不确定", "INVALID": "无效", "UNSIGNED": "未签名"}
+ASPECTS = {
+    "integrity": "完整性", "cryptography": "签名值", "chain": "证书链", "revocation": "吊销", "time": "时间",
+    "coverage": "覆盖范围",
+}  # fmt: skip
+OUTCOMES = {"pass": "通过", "fail": "不通过", "unknown": "未知", "not_applicable": "不适用"}
+
+
+def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add both commands to the ``guidang`` parser; each sets ``func``."""
+    p = commands.add_parser(
+        "verify-signature", help="验证文件中的电子签名和印章 / verify signatures and seals in files"
+    )
+    p.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    p.add_argument("--json", action="store_true", help="每个文件输出一行 JSON / one JSON object a line")
+    p.add_argument("--trust", type=Path, help="信任库文件夹 / folder of anchors, intermediates and CRLs")
+    p.add_argument(
+        "--data", type=Path, help="分离式签名（p7s）所签的文件 / the file that a detached signature is about"
+    )
+    p.add_argument("--at", type=_moment, help="判定时刻，默认现在 / moment of judging (ISO 8601), default now")
+    p.add_argument("--timeout", type=float, default=TIMEOUT, help="每个文件的时限（秒）/ seconds a file may take")
+    p.set_defaults(func=verify_signature)
+    trust = commands.add_parser("trust", help="管理信任库 / keep the trust store")
+    acts = trust.add_subparsers(required=True, metavar="ACT")
+    add = acts.add_parser("add", help="加入证书或 CRL / add certificates or CRLs")
+    add.add_argument("file", type=Path)
+    add.add_argument("--anchor", action="store_const", const="anchor", dest="kind", help="作为信任锚 / as an anchor")
+    add.add_argument("--intermediate", action="store_const", const="intermediate", dest="kind")
+    add.add_argument("--source", required=True, help="从何处取得 / where it came from")
+    add.add_argument("--purpose", default="", help="用途 / what it is for")
+    remove = acts.add_parser("remove", help="移出 / take out")
+    remove.add_argument("sha256", help="SHA-256 或其前 8 位以上 / at least 8 digits of it")
+    remove.add_argument("--reason", required=True)
+    listing = acts.add_parser("list", help="列出 / list")
+    check = acts.add_parser("check", help="检查到期与断链 / what expires or does not fit")
+    check.add_argument("--days", type=int, default=60)
+    for act, func in ((add, trust_add), (remove, trust_remove), (listing, trust_list), (check, trust_check)):
+        act.add_argument("--trust", type=Path, help="信任库文件夹，默认 <数据目录>/config/trust / the store's folder")
+        act.add_argument("--at", type=_moment, help=argparse.SUPPRESS)
+        if func in (trust_add, trust_remove):
+            act.add_argument("--by", default=None, help="操作者，默认当前用户 / who does it")
+        if func in (trust_list, trust_check):
+            act.add_argument("--json", action="store_true")
+        act.set_defaults(func=func)
+
+
+def _moment(text: str) -> dt.datetime:
+    moment = dt.datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.astimezone()
+
+
+def _now(args: argparse.Namespace) -> dt.datetime:
+    return args.at or dt.datetime.now(dt.UTC)
+
+
+def _folder(args: argparse.Namespace) -> Path:
+    if args.trust is not None:
+        return Path(args.trust)
+    from ingest.settings import Home
+
+    return Home.of().config / "trust"
+
+
+def verify_signature(args: argparse.Namespace) -> int:
+    """Exit 0 when every file could be judged (whatever the verdict), 2 when a file or the store could not be read."""
+    from ingest.signatures.trust import TrustError, TrustStore
+
+    folder, at = _folder(args), _now(args)
+    try:
+        TrustStore.load(folder)
+    except (TrustError, OSError) as error:
+        _err(f"信任库 / trust store: {error}")
+        return 2
+    code = 0
+    for verdict in judge_files(args.files, folder, at, args.timeout, args.data):
+        if "error" in verdict:
+            _err(f"{verdict['path']}: {verdict['error']}")
+            code = 2
+        elif args.json:
+            _out(json.dumps(verdict, ensure_ascii=False))
+        else:
+            _out("\n".join(describe(verdict)))
+    return code
+
+
+def judge_files(
+    files: Sequence[Path], folder: Path, at: dt.datetime, timeout: float, data: Path | None = None
+) -> list[Json]:
+    """Judge files in a spawned worker that is killed when a file takes too long or brings it down; a file that cannot be
+    opened gives ``{"path", "error"}``."""
+    import concurrent.futures
+    import multiprocessing
+
+    from pebble import ProcessExpired, ProcessPool
+
+    out: list[Json] = []
+    with ProcessPool(max_workers=1, context=multiprocessing.get_context("spawn"), initializer=_limit_memory) as pool:
+        for path in files:
+            future = pool.schedule(judge_file, args=(path, folder, at, data), timeout=timeout)
+            try:
+                out.append(future.result())
+            except (concurrent.futures.TimeoutError, ProcessExpired, MemoryError) as error:  # two of them are OSErrors
+                out.append(_lost(path, at, type(error).__name__))
+            except OSError as error:
+                out.append({"path": str(path), "error": error.strerror or str(error)})
+    return out
+
+
+MEMORY = 4 << 30
+
+
+def _limit_memory() -> None:
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+
+
+def judge_file(path: Path, folder: Path, at: dt.datetime, data: Path | None) -> Json:
+    """The verdict on one file as JSON; runs in the worker."""
+    from ingest.signatures import TrustStore, verify, verify_detached
+
+    store = TrustStore.load(folder)
+    if data is not None:
+        return verify_detached(path.read_bytes(), data.read_bytes(), str(path), store, at).as_json()
+    return verify(path.read_bytes(), str(path), store, at).as_json()
+
+
+def _lost(path: Path, at: dt.datetime, detail: str) -> Json:
+    from ingest.signatures.verdict import Cause, Effect, FileVerdict, Verdict
+
+    cause = Cause("SIG-RESOURCES", Effect.INDETERMINATE, {"detail": detail})
+    return FileVerdict(str(path), Verdict.INDETERMINATE, (), (cause,), "", at.isoformat()).as_json()
+
+
+def describe(verdict: Mapping[str, Any]) -> list[str]:
+    """A verdict in lines for people, Chinese first."""
+    lines = [f"{verdict['path']}：{ZH[verdict['verdict']]} / {verdict['verdict']}"]
+    lines += _causes(verdict["file"], "  ")
+    for number, signature in enumerate(verdict["signatures"], 1):
+        lines.append(f"  签名 {number}（{signature['kind']}）：{ZH[signature['verdict']]} / {signature['verdict']}")
+        evidence = signature["evidence"]
+        seal, signer = evidence.get("seal"), evidence.get("certificates", {}).get("signer")
+        if seal:
+            lines.append(f"    印章 / seal：{seal['name']}（{seal['id']}）")
+        if signer:
+            lines.append(f"    签名人 / signer：{signer['subject']}，{signer['serial']}")
+        times = evidence.get("signing_time", {})
+        if "proven" in times:
+            lines.append(f"    时间 / time：{times['proven']}（时间戳证明 / proven）")
+        elif "claimed" in times:
+            lines.append(f"    时间 / time：{times['claimed']}（自称 / claimed）")
+        results = signature["results"]
+        lines.append("    " + "  ".join(f"{zh} {OUTCOMES[results[key]['outcome']]}" for key, zh in ASPECTS.items()))
+        for result in results.values():
+            lines += _causes(result["causes"], "    ")
+    return lines
+
+
+def _causes(causes: Sequence[Mapping[str, Any]], indent: str) -> list[str]:
+    return [line for c in causes for line in (f"{indent}- {c['code']} {c['zh']}", f"{indent}  {c['en']}")]
+
+
+def trust_add(args: argparse.Namespace) -> int:
+    from ingest.signatures import keeping
+    from ingest.signatures.trust import TrustError
+
+    try:
+        added = keeping.add(
+            _folder(args), args.file.read_bytes(), kind=args.kind, by=args.by or getpass.getuser(), source=args.source,
+            when=_now(args), purpose=args.purpose,
+        )  # fmt: skip
+    except (TrustError, OSError) as error:
+        _err(str(error))
+        return 2
+    for item in added:
+        _out(f"{item.kind} {item.sha256[:16]} {item.name}")
+    return 0
+
+
+def trust_remove(args: argparse.Namespace) -> int:
+    from ingest.signatures import keeping
+    from ingest.signatures.trust import TrustError
+
+    try:
+        item = keeping.remove(
+            _folder(args), args.sha256, by=args.by or getpass.getuser(), reason=args.reason, when=_now(args)
+        )
+    except (TrustError, OSError) as error:
+        _err(str(error))
+        return 2
+    _out(f"{item.kind} {item.sha256[:16]} {item.name}")
+    return 0
+
+
+def trust_list(args: argparse.Namespace) -> int:
+    from ingest.signatures import keeping
+    from ingest.signatures.trust import TrustError
+
+    try:
+        found = keeping.items(_folder(args))
+    except (TrustError, OSError) as error:
+        _err(str(error))
+        return 2
+    for item in found:
+        if args.json:
+            _out(json.dumps(item.as_json(), ensure_ascii=False))
+        else:
+            told = item.provenance
+            origin = f"{told['when'][:10]} {told['by']}：{told['source']}" if told else "无来源记录 / no provenance"
+            until = item.ends.date() if item.ends else "?"
+            _out(f"{item.kind:12} {item.sha256[:16]} {item.starts.date()}..{until} {item.name}（{origin}）")
+    return 0
+
+
+def trust_check(args: argparse.Namespace) -> int:
+    """Exit 0 without warnings, 1 with some, 2 when the store cannot be read."""
+    from ingest.signatures import keeping
+    from ingest.signatures.trust import TrustError
+
+    try:
+        found = keeping.check(_folder(args), _now(args), args.days)
+    except (TrustError, OSError) as error:
+        _err(str(error))
+        return 2
+    for warning in found:
+        if args.json:
+            _out(
+                json.dumps(
+                    {"code": warning.code, "about": warning.about, "zh": warning.zh, "en": warning.en},
+                    ensure_ascii=False,
+                )
+            )
+        else:
+            _out(f"{warning.code}: {warning.about}: {warning.zh} / {warning.en}")
+    return 1 if found else 0
+
+
+def _out(text: str) -> None:
+    sys.stdout.write(text + "\n")
+
+
+def _err(text: str) -> None:
+    sys.stderr.write(text + "\n")
