@@ -4,6 +4,7 @@ from file_faults import FAULTS as FILE_FAULTS
 
 from ingest.checks import items
 from ingest.findings import Finding, Severity, table
+from ingest.paths import ROOT
 
 
 def _result(code: str, *findings: Finding) -> str:
@@ -71,3 +72,10 @@ def test_what_depends_on_a_failed_item_is_not_passed() -> None:
 
 def test_a_finding_of_its_own_outweighs_a_failed_dependency() -> None:
     assert _result("GD-3-4", Finding("RCV-FILE-MISSING", path="x"), Finding("FMT-EMPTY", path="y")) == "fail"
+
+
+def test_the_catalogue_in_the_docs_is_this_one() -> None:
+    page = (ROOT / "docs/checks.md").read_text("utf-8")
+    for item in items.catalogue():
+        assert f"| {item.code} | {item.level2} |" in page
+        assert f"| {item.zh} |" in page
