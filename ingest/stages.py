@@ -159,18 +159,17 @@ def file(home: Home, ledger: Ledger, batch_id: str, workers: Workers) -> StageRe
     states: Counter[str] = Counter()
     errors: list[str] = []
     agencies = house.agencies(home)
-    rows = ledger.records(batch_id, [State.CHECKED])
-    for start in range(0, len(rows), _FILING_GROUP):
-        with ledger.begin() as tx:
-            for row in rows[start : start + _FILING_GROUP]:
-                try:
-                    record = filing_step.load(home, row)
-                except OSError as e:
-                    tx.fail(row["id"], "file", str(e))
-                    errors.append(f"{row['delivery']}: {e}")
-                    continue
-                fonds_no = agencies[row["agency"]].fonds_no
-                states[filing_step.file_record(tx, house.schedules(home), row, record, fonds_no)] += 1
+    for row in ledger.records(batch_id, [State.CHECKED]):
+        try:
+            record = filing_step.load(home, row)
+        except OSError as e:
+            with ledger.begin() as tx:
+                tx.fail(row["id"], "file", str(e))
+            errors.append(f"{row['delivery']}: {e}")
+            continue
+        with ledger.begin() as tx:  # one record a transaction: a failure undoes one number, never its neighbours'
+            fonds_no = agencies[row["agency"]].fonds_no
+            states[filing_step.file_record(tx, house.schedules(home), row, record, fonds_no)] += 1
     return _result("file", batch_id, states, errors, started)
 
 
@@ -209,7 +208,6 @@ STAGES: dict[str, Callable[[Home, Ledger, str, Workers], StageResult]] = {
     "deposit": deposit,
     "acknowledge": acknowledge,
 }
-_FILING_GROUP = 50  # records filed in one transaction
 
 
 # ------------------------------------------------------------------------------------------------ outcomes

@@ -9,13 +9,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ingest import __version__
 from ingest.model import Filing, StagedFile
 from ingest.settings import Agency, Home
 from ingest.steps import check, house
 from ingest.steps.receive import findings_of, staged
 from sip import canonical, premis, xml
 from sip.package import PackagePlan, PayloadFile, publish, write_package
+
+# The written form of a package, not the release: after an upgrade in the middle of a night the same record must still give
+# the same bytes. Raised only when the form itself changes.
+PACKAGE_FORM = "1.0"
 
 
 def local_package(home: Home, batch_id: str, record_id: str) -> Path:
@@ -55,7 +58,7 @@ def plan(job: Mapping[str, Any], base: Path, agency: Agency) -> PackagePlan:
             described,
             _history(job, filing, as_of),
             premis.Agent(agency.uscc, agency.name, "organization"),
-            premis.Agent("guidang", "Guidang 归档", "software", __version__),
+            premis.Agent("guidang", "Guidang 归档", "software", PACKAGE_FORM),
         ),
     }
     for item in sorted((base / check.EVIDENCE).iterdir()):
