@@ -29,6 +29,10 @@ COMPONENTS = {
 }
 
 
+# Seconds to stop in. The scheduler lets running tasks finish, and now and then hangs after they did; what is cut off runs again.
+_GRACE = {"scheduler": 10.0, "triggerer": 3.0, "dag-processor": 5.0, "api-server": 8.0}
+
+
 class AirflowError(Exception):
     """Airflow's database or a component could not be brought up; the text holds the end of its output."""
 
@@ -76,7 +80,14 @@ def components(home: Path, env: Mapping[str, str]) -> list[Component]:
     folder = home / "airflow"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return [
-        Component(name, [sys.executable, str(program()), *arguments], env, folder, home / "logs" / f"{name}.log")
+        Component(
+            name,
+            [sys.executable, str(program()), *arguments],
+            env,
+            folder,
+            home / "logs" / f"{name}.log",
+            grace=_GRACE.get(name, 15.0),
+        )
         for name, arguments in COMPONENTS.items()
     ]
 

@@ -78,6 +78,10 @@ class AirflowApi:
             body["dag_run_id"] = run_id
         return str(self._call("POST", f"/api/v2/dags/{_part(dag_id)}/dagRuns", body)["dag_run_id"])
 
+    def delete_run(self, dag_id: str, run_id: str) -> None:
+        """Forget a run and its task instances; what the run did stays done."""
+        self._call("DELETE", self._run(dag_id, run_id))
+
     def run_state(self, dag_id: str, run_id: str) -> str:
         """queued, running, success or failed."""
         return str(self._call("GET", self._run(dag_id, run_id))["state"])
@@ -167,7 +171,8 @@ class AirflowApi:
         request = urllib.request.Request(self.base_url + path, data=data, headers=headers, method=method)  # noqa: S310
         try:
             with self._opener.open(request, timeout=self._timeout) as answer:
-                return json.load(answer)
+                answered = answer.read()
+                return json.loads(answered) if answered else None
         except urllib.error.HTTPError as e:
             with e:
                 text = e.read(2000).decode("utf-8", "replace")

@@ -95,13 +95,15 @@ class Supervisor:
         if self._monitor is not None:
             self._monitor.join()
             self._monitor = None
-        for component in self._components:  # all at once: their ends take seconds each
-            if self._seaweed is None or component is not self._seaweed.component:
+        # Tasks that are just ending still report to the API server and write to the store: those two go last.
+        last = ("api-server", "seaweedfs")
+        for wave in ([c for c in self._components if c.name not in last], self._components):
+            for component in wave:
                 component.ask()
-        for component in reversed(self._components):
-            leader = component.leader
-            component.stop()
-            self._tell_warden("-", leader)
+            for component in wave:
+                leader = component.leader
+                component.stop()
+                self._tell_warden("-", leader)
         if self._seaweed is not None:
             self._seaweed.stop()
         if self._components:
