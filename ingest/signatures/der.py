@@ -15,6 +15,9 @@ BOOLEAN, INTEGER, BIT_STRING, OCTET_STRING, NULL, OID = 0x01, 0x02, 0x03, 0x04, 
 UTF8_STRING, PRINTABLE_STRING, IA5_STRING, UTC_TIME, GENERALIZED_TIME = 0x0C, 0x13, 0x16, 0x17, 0x18
 SEQUENCE, SET = 0x30, 0x31
 
+_INDEFINITE = re.compile(
+    rb"[\x20-\x3e\xa0-\xbe]\x80"
+)  # a constructed element of indefinite length, or the same bytes by chance
 MAX_CHILDREN = 100_000
 MAX_DEPTH = 64
 
@@ -139,19 +142,22 @@ def read(buf: bytes, at: int = 0, limit: int | None = None) -> Tlv:
 def parse(data: bytes, *, trailing: bool = False) -> Tlv:
     """The one element that ``data`` is. Indefinite lengths are made definite first; ``trailing`` allows bytes after it
     (a PDF pads /Contents with zeros)."""
-    try:
+    if _INDEFINITE.search(data) is None:
         top = read(data)
-        if top.end != len(data) and not trailing:
-            raise DerError("bytes after the structure")
-        if not _has_indefinite(top, 0):
-            return top
-    except DerError:
-        if len(data) < 2 or b"\x80" not in data[:4096]:
-            raise
-    fixed, end = definite(data)
-    if end != len(data) and not trailing:
+    else:
+        try:
+            top = read(data)
+            fixed = data if not _has_indefinite(top, 0) else None
+        except DerError:
+            fixed = None
+        if fixed is None:
+            fixed, end = definite(data)
+            if end != len(data) and not trailing:
+                raise DerError("bytes after the structure")
+            return read(fixed)
+    if top.end != len(data) and not trailing:
         raise DerError("bytes after the structure")
-    return read(fixed)
+    return top
 
 
 def _has_indefinite(node: Tlv, depth: int) -> bool:

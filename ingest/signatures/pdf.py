@@ -25,9 +25,10 @@ _WHITE = b"\0\t\n\f\r "
 def verify_pdf(data: bytes, name: str, store: TrustStore, at: dt.datetime) -> FileVerdict:
     """The verdict on one PDF file. Whatever is wrong with its content becomes a cause, never an exception."""
     judged_at = at.isoformat()
-    marks = len(_BYTE_RANGE.findall(data))
+    structure = read_plain_pdf(data)
+    marks = 1 if structure else len(_BYTE_RANGE.findall(data))
     try:
-        structure = read_plain_pdf(data) or _read_any_pdf(data)
+        structure = structure or _read_any_pdf(data)
     except PdfUnreadableError as error:
         # A file that shows marks of a signature but cannot be read is not what was signed; without marks nobody knows.
         broken = error.code != "SIG-PDF-ENCRYPTED" and marks > 0

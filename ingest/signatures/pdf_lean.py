@@ -14,17 +14,17 @@ import pikepdf
 from ingest.signatures.pdf_model import Changes, Coverage, PdfSignature, PdfStructure, gap_is_contents
 
 _PLAIN = frozenset({"/adbe.pkcs7.detached", "/ETSI.CAdES.detached", "/GM.sm2seal"})
-# Marks of what this reading does not judge: hybrid files, encryption, validation data, document timestamps.
-_UNPLAIN = (b"/XRefStm", b"/Encrypt", b"/DSS", b"/DocTimeStamp", b"/ETSI.RFC3161", b"/UR3")
 MAX_FIELDS = 2000
 
 
 def read_plain_pdf(data: bytes) -> PdfStructure | None:
     """The structure of a plainly signed PDF, or None when it is not certain to be one."""
-    if data[:5] != b"%PDF-" or data.count(b"/ByteRange") != 1 or any(mark in data for mark in _UNPLAIN):
+    if data[:5] != b"%PDF-" or data.count(b"/ByteRange") != 1 or b"/XRefStm" in data:
         return None
     try:
         with pikepdf.open(io.BytesIO(data), suppress_warnings=True, attempt_recovery=False) as pdf:
+            if pdf.is_encrypted or "/DSS" in pdf.Root or "/Perms" in pdf.Root:
+                return None
             signature = _only_signature(pdf, data)
             if signature is None or pdf.get_warnings():
                 return None

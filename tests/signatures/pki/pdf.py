@@ -6,6 +6,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import io
+import random
 from collections.abc import Callable, Sequence
 from functools import cache
 from unittest.mock import patch
@@ -41,8 +42,11 @@ class Layout:
     unsigned_tail: int = 0
 
 
-def unsigned_pdf() -> bytes:
-    return _write([_catalog(""), *_PAGE, b"null", b"null", _FONT], b"")[0]
+def unsigned_pdf(streams: int = 0, size: int = 0) -> bytes:
+    """A one-page PDF; ``streams`` further objects of ``size`` bytes each stand for fonts and pictures."""
+    rng = random.Random(streams * 1_000_003 + size)
+    more = [f"<</Length {size}>>\nstream\n".encode() + rng.randbytes(size) + b"\nendstream" for _ in range(streams)]
+    return _write([_catalog(""), *_PAGE, b"null", b"null", _FONT, *more], b"")[0]
 
 
 _PAGE = [
