@@ -123,7 +123,12 @@ def check_file(file: StagedFile, declared: Json, base: Path, context: CheckConte
         )
     form = found.accepted
     if form is None:
-        return FileReport([_refused(found, name)], found.as_json() | {"pages": None})
+        # A lone seal or signature value has no PRONOM identifier; what can be said of it is said beside the refusal.
+        verdict = _judge(data, name, context) if data is not None else None
+        if verdict is None or not verdict.signatures:
+            return FileReport([_refused(found, name)], found.as_json() | {"pages": None})
+        said = verdict.findings(context.agency.get("policy", {}))
+        return FileReport([_refused(found, name), *said], found.as_json() | {"pages": None}, verdict)
     if data is None:
         findings = (
             [] if form.reader == "head" else [Finding("FMT-TOO-LARGE-TO-OPEN", path=name, params={"limit": str(limit)})]
@@ -136,11 +141,15 @@ def check_file(file: StagedFile, declared: Json, base: Path, context: CheckConte
     findings += _as_declared(form, reading.pages, name, declared)
     verdict = None
     if form.id in _SIGNED and not _HOSTILE.intersection(finding.code for finding in findings):
-        from ingest.signatures import verify
-
-        verdict = verify(data, name, context.trust, context.as_of)
+        verdict = _judge(data, name, context)
         findings += verdict.findings(context.agency.get("policy", {}))
     return FileReport(findings, found.as_json() | {"format": form.id, "zh": form.zh, "pages": reading.pages}, verdict)
+
+
+def _judge(data: bytes, name: str, context: CheckContext) -> FileVerdict:
+    from ingest.signatures import verify
+
+    return verify(data, name, context.trust, context.as_of)
 
 
 def _refused(found: formats.FormatResult, name: str) -> Finding:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import re
 import stat
+import struct
 import zipfile
 import zlib
 
@@ -18,6 +19,10 @@ from ingest.checks.xmlread import BadXml, parse
 
 _ENTRY = re.compile(rb"PK\x01\x02")
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # the public ones; GB/T 18894: no proprietary compression
+# What zipfile was seen to raise on damaged archives: most are no BadZipFile (negative seeks, short structures, bad names).
+_ZIP_ERRORS = (
+    zipfile.BadZipFile, zlib.error, struct.error, NotImplementedError, ValueError, EOFError, OSError, RuntimeError, IndexError
+)  # fmt: skip
 _DRIVE = re.compile(r"[A-Za-z]:")
 _MAX_DOCUMENTS = 100
 
@@ -42,7 +47,7 @@ class SafeZip:
         try:
             self._zip = zipfile.ZipFile(io.BytesIO(data))
             members = self._zip.infolist()
-        except (zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError, ValueError, EOFError, OSError) as exc:
+        except _ZIP_ERRORS as exc:
             raise BadZip("FMT-UNREADABLE", f"压缩包损坏 / broken ZIP: {exc}") from exc
         self._check_names(members)
         self._check_sizes(members, len(data))
@@ -59,7 +64,7 @@ class SafeZip:
             raise BadZip("FMT-UNREADABLE", f"缺少 {name[:100]} / no such member")
         try:
             return self._zip.read(member)
-        except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, OSError, RuntimeError) as exc:
+        except _ZIP_ERRORS as exc:
             raise BadZip("FMT-UNREADABLE", f"{name[:100]} 解压失败 / cannot be unpacked") from exc
 
     def _check_names(self, members: list[zipfile.ZipInfo]) -> None:
