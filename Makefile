@@ -31,11 +31,11 @@ check: $(SYNCED) ## 格式、类型、锁文件 / lint, format, types, lock file
 	@UV_PYTHON_DOWNLOADS=never .tools/bin/uv lock --check --quiet
 	@test ! -e packaging/__init__.py || { echo 'packaging/__init__.py 会遮蔽 PyPI 的 packaging / would shadow the packaging of PyPI' >&2; exit 1; }
 
-bench: $(SYNCED) ## 与对照脚本比较速度 / speed against the peer script
+bench: $(SYNCED) ## 与对照脚本比较速度；COUNT=N / speed against the peer script
 	@$(BIN)/python -m bench.night
 
-fuzz: $(SYNCED) ## 对解析器做长时间模糊测试；SECONDS=N / fuzz the parsers for long; SECONDS=N
-	@$(BIN)/python -m tests.fuzz $(if $(SECONDS),--seconds $(SECONDS))
+fuzz: $(SYNCED) ## 对验签做长时间模糊测试；COUNT=N / fuzz the verification of signatures for long
+	@$(BIN)/python -m tests.signatures.fuzz $(if $(COUNT),--count $(COUNT))
 
 clean: stop ## 停止服务，删除数据目录 var / stop, and delete the home folder var
 	@rm -rf var

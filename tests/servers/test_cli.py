@@ -72,3 +72,9 @@ def test_airflows_own_command_reads_the_file_at_the_root(home):
     env = environment(home, Ports.free())
     shown = guidang("airflow", "config", "get-value", "scheduler", "scheduler_idle_sleep_time", env=env)
     assert shown.stdout.split()[-1] == "0.5", shown.stderr
+
+
+@pytest.mark.slow
+def test_airflow_knows_every_setting_at_the_root(home):
+    linted = guidang("airflow", "config", "lint", env=environment(home, Ports.free()))
+    assert "No issues found" in linted.stdout, linted.stdout
