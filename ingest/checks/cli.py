@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import json
+import os
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ingest.checks.virus import Scanner
     from ingest.findings import Finding
     from ingest.settings import Home
 
@@ -42,22 +44,34 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--agency", help="报送机构标识，默认按文件夹或信用代码 / agency id, by default from folder or credit code"
     )
     parser.add_argument("--as-of", type=dt.datetime.fromisoformat, help="检测时间（ISO 8601），默认现在 / default now")
+    parser.add_argument(
+        "--clamd",
+        default=os.environ.get("GUIDANG_CLAMD"),
+        metavar="ADDRESS",
+        help="杀毒引擎 clamd 的地址，unix:路径 或 主机:端口；默认 $GUIDANG_CLAMD，没有则不检测病毒 / clamd's address",
+    )
     parser.add_argument("--json", action="store_true", help="每件一行 JSON / one JSON object a line")
     parser.set_defaults(func=_check)
 
 
 def _check(args: argparse.Namespace) -> int:
+    from ingest.checks.virus import Clamd
     from ingest.model import CST
     from ingest.settings import Home
     from ingest.signatures import TrustError
 
     home = Home.of(args.home)
     as_of = args.as_of or dt.datetime.now(CST)
+    try:
+        scanner = Clamd(args.clamd) if args.clamd else None
+    except ValueError as exc:
+        sys.stderr.write(f"{exc}\n")
+        return _NOT_JUDGED
     as_of = as_of if as_of.tzinfo else as_of.replace(tzinfo=CST)
     worst = _ACCEPTED
     for path in _records(args.paths):
         try:
-            findings, items = _judge(home, path, as_of, args.agency)
+            findings, items = _judge(home, path, as_of, args.agency, scanner)
         except (OSError, NotJudged, TrustError) as exc:
             sys.stderr.write(f"{path}: {exc}\n")
             worst = _NOT_JUDGED
@@ -80,7 +94,7 @@ def _records(paths: list[Path]) -> Iterator[Path]:
 
 
 def _judge(
-    home: Home, path: Path, as_of: dt.datetime, agency: str | None
+    home: Home, path: Path, as_of: dt.datetime, agency: str | None, scanner: Scanner | None
 ) -> tuple[list[Finding], list[dict[str, Any]]]:
     """Findings and item results. Raises OSError for what cannot be read, NotJudged for an unknown agency."""
     from ingest.signatures import TrustStore
@@ -101,7 +115,7 @@ def _judge(
             return received.findings, []
         case = read((Path(folder) / _METADATA).read_bytes())
         entry = _agency(home, path, case, agency)
-        report = run(case, received.files, Path(folder), CheckContext(as_of, entry, trust, received.findings))
+        report = run(case, received.files, Path(folder), CheckContext(as_of, entry, trust, received.findings, scanner))
     return report.findings, report.items
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ingest.checks import formats, items, materials, policy, readable
+from ingest.checks import formats, items, materials, policy, readable, virus
 from ingest.checks.ofdzip import BadZip
 from ingest.findings import Finding
 from ingest.metadata import validate
@@ -35,13 +35,14 @@ class CheckContext:
     """What a check may know besides the record: no clock, no network.
 
     ``as_of`` is the night's logical time (aware), ``agency`` the registry entry of the agency that delivered, ``trust`` the
-    anchors against which signatures are judged, ``prior`` what receive found.
+    anchors against which signatures are judged, ``prior`` what receive found, ``scanner`` an anti-virus engine if there is one.
     """
 
     as_of: dt.datetime
     agency: Mapping[str, Any]
     trust: TrustStore
     prior: Sequence[Finding] = ()
+    scanner: virus.Scanner | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -78,6 +79,8 @@ def run(case: dict[str, Any], files: Sequence[StagedFile], base: Path, context: 
     findings += _unmatched(case, files, findings)
     declared = {path: row for _, row in rows(case, "files") if (path := text(row, "path"))}
     reports = {file.path: check_file(file, declared.get(file.source_path, {}), base, context) for file in files}
+    engine, scanned = _scan(files, base, context.scanner)
+    findings += scanned
     evidence: dict[str, bytes] = {}
     signatures = []
     for report in reports.values():
@@ -87,8 +90,25 @@ def run(case: dict[str, Any], files: Sequence[StagedFile], base: Path, context: 
             evidence |= report.verdict.evidence_files()
     found = {path: report.format for path, report in reports.items()}
     return CheckReport(
-        findings, items.results(findings), signatures, evidence, found, _record(case, files, found)
+        findings, items.results(findings, engine), signatures, evidence, found, _record(case, files, found)
     )  # fmt: skip
+
+
+def _scan(files: Sequence[StagedFile], base: Path, scanner: virus.Scanner | None) -> tuple[str | None, list[Finding]]:
+    """The engine that answered, or None, and what it found. An engine that is away is said once."""
+    if scanner is None:
+        return None, []
+    try:
+        engine = scanner.version()
+    except virus.ScannerAway as exc:
+        return None, [Finding("VIR-NOT-SCANNED", params={"detail": str(exc)})]
+    codes = {virus.State.INFECTED: "VIR-FOUND", virus.State.NOT_SCANNED: "VIR-NOT-SCANNED"}
+    scans = [(file.source_path, scanner.scan(base / file.staged)) for file in files]
+    return engine, [
+        Finding(codes[scan.state], path=path, params={"detail": scan.detail})
+        for path, scan in scans
+        if scan.state in codes
+    ]
 
 
 def _unmatched(case: dict[str, Any], files: Sequence[StagedFile], found: Sequence[Finding]) -> Iterator[Finding]:

@@ -27,7 +27,8 @@ _ANY = "-*"
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Item:
-    """One item of the catalogue. ``mode``: automatic, manual, later (another stage judges it) or not_applicable."""
+    """One item of the catalogue. ``mode``: automatic, manual, later (another stage judges it), not_applicable, or scanner
+    (automatic where an anti-virus engine answered, else manual)."""
 
     code: str
     level2: str
@@ -66,18 +67,21 @@ def items_of(code: str) -> tuple[str, ...]:
     return tuple(item.code for item in catalogue() if item.concerns(code))
 
 
-def results(findings: Iterable[Finding]) -> list[dict[str, Any]]:
-    """The result of each item: ``{code, level2, nature, zh, en, result, findings, note?}``."""
+def results(findings: Iterable[Finding], engine: str | None = None) -> list[dict[str, Any]]:
+    """The result of each item: ``{code, level2, nature, zh, en, blocking, result, findings, note?}``.
+
+    ``engine`` is the anti-virus engine that answered, with the date of its signatures; None if there was none.
+    """
     by_item: dict[str, list[Finding]] = {item.code: [] for item in catalogue()}
     for finding in findings:
         for code in items_of(finding.code):
             by_item[code].append(finding)
     failed = {code for code, found in by_item.items() if gravest(found) is Severity.REJECT}
-    return [_row(item, by_item[item.code], failed) for item in catalogue()]
+    return [_row(item, by_item[item.code], failed, engine) for item in catalogue()]
 
 
-def _row(item: Item, found: list[Finding], failed: set[str]) -> dict[str, Any]:
-    result, note = _judge(item, found, failed)
+def _row(item: Item, found: list[Finding], failed: set[str], engine: str | None) -> dict[str, Any]:
+    result, note = _judge_scan(item, found, engine) if item.mode == "scanner" else _judge(item, found, failed)
     row: dict[str, Any] = {
         "code": item.code,
         "level2": item.level2,
@@ -105,3 +109,12 @@ def _judge(item: Item, found: list[Finding], failed: set[str]) -> tuple[str, Map
             "en": f"Not wholly checked: {names} failed.",
         }
     return worst, {}
+
+
+def _judge_scan(item: Item, found: list[Finding], engine: str | None) -> tuple[str, Mapping[str, str]]:
+    """Passed only if an engine answered and scanned everything; a file that it gave up on is for a person."""
+    if gravest(found) is Severity.REJECT:
+        return "fail", {}
+    if engine is None:
+        return "manual", item.note
+    return ("manual" if found else "pass"), {"zh": f"杀毒引擎：{engine}", "en": f"Engine: {engine}"}

@@ -109,8 +109,8 @@ def is_ofd(data: bytes, limits: Limits) -> bool:
     return "OFD.xml" in package.names
 
 
-def ofd_pages(data: bytes, limits: Limits) -> int:
-    """Open an OFD to each of its pages and count them. Raises BadZip, BadXml."""
+def ofd_pages(data: bytes, limits: Limits) -> tuple[int, bool]:
+    """Open an OFD to each of its pages: how many, and whether files are attached to it. Raises BadZip, BadXml, HasDtd."""
     package = SafeZip(data, limits)
     root = parse(package.read("OFD.xml"))
     if _local(root) != "OFD":
@@ -120,7 +120,8 @@ def ofd_pages(data: bytes, limits: Limits) -> int:
     documents = [e.text.strip() for e in root.iter() if _local(e) == "DocRoot" and e.text and e.text.strip()]
     if not documents or len(documents) > _MAX_DOCUMENTS:
         raise BadZip("FMT-UNREADABLE", f"DocRoot × {len(documents)}")
-    return sum(_document_pages(package, _resolve(package, "", location), limits) for location in documents)
+    pages = sum(_document_pages(package, _resolve(package, "", location), limits) for location in documents)
+    return pages, any(name.rpartition("/")[2] == "Attachments.xml" for name in package.names)
 
 
 def _document_pages(package: SafeZip, location: str, limits: Limits) -> int:

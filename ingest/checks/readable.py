@@ -45,7 +45,8 @@ def read(reader: str, data: bytes, limits: Limits) -> Reading:
 
 
 def _read_ofd(data: bytes, limits: Limits) -> Reading:
-    return Reading(ofd_pages(data, limits))
+    pages, attached = ofd_pages(data, limits)
+    return Reading(pages, (("FMT-EMBEDDED-FILES", ""),) if attached else ())
 
 
 def _read_pdf(data: bytes, limits: Limits) -> Reading:
@@ -105,9 +106,10 @@ def _read_jpeg(data: bytes, limits: Limits) -> Reading:
             break
     if not sized:
         raise _Broken("JPEG 没有图像尺寸 / no frame header before the scan")
-    if data.rfind(b"\xff\xd9", at) < 0:
+    end = data.rfind(b"\xff\xd9", at) + 2
+    if end < at:
         raise _Broken("JPEG 没有结束标记，可能被截断 / no end marker: truncated")
-    return Reading(1)
+    return Reading(1, _after(data, end))
 
 
 def _read_png(data: bytes, limits: Limits) -> Reading:
@@ -128,7 +130,12 @@ def _read_png(data: bytes, limits: Limits) -> Reading:
             break
     if not kinds or kinds[0] != b"IHDR" or kinds[-1] != b"IEND" or b"IDAT" not in kinds:
         raise _Broken("PNG 结构不完整 / IHDR, IDAT or IEND missing")
-    return Reading(1)
+    return Reading(1, _after(data, at))
+
+
+def _after(data: bytes, end: int) -> tuple[Fault, ...]:
+    """What follows the end of a picture is shown by no viewer; padding with zeros is harmless."""
+    return (("FMT-TRAILING-DATA", str(len(data) - end)),) if data[end:].strip(b"\0") else ()
 
 
 def _read_tiff(data: bytes, limits: Limits) -> Reading:

@@ -207,6 +207,7 @@ FAULTS: list[Fault] = [
     ("ofd_no_pages", f"{DOC}.ofd", _ofd_changed("Doc_0/Document.xml", "<Document/>"), {"FMT-UNREADABLE"}),
     ("ofd_page_not_xml", f"{DOC}.ofd", _ofd_changed("Doc_0/Pages/Page_0/Content.xml", "<Page>"), {"FMT-UNREADABLE"}),
     ("ofd_page_is_no_page", f"{DOC}.ofd", _ofd_changed("Doc_0/Pages/Page_0/Content.xml", "<Res/>"), {"FMT-UNREADABLE"}),
+    ("ofd_with_attachment", f"{DOC}.ofd", ofd_plus("Doc_0/Attachs/Attachments.xml", b"<A/>"), {"FMT-EMBEDDED-FILES"}),
     ("ofd_whole_encrypted", f"{DOC}.ofd", ofd_plus("Encryptions.xml", b"<E/>"), {"FMT-ENCRYPTED"}),
     ("ofd_member_encrypted", f"{DOC}.ofd", _ofd_encrypted_member, {"FMT-ENCRYPTED"}),
     ("ofd_odd_compression", f"{DOC}.ofd", _ofd_odd_method, {"FMT-COMPRESSION"}),
@@ -240,6 +241,8 @@ FAULTS: list[Fault] = [
     # images
     ("jpeg_cut_short", f"{DOC}.jpg", lambda: picture("JPEG")[:-40], {"FMT-UNREADABLE"}),
     ("jpeg_head_only", f"{DOC}.jpg", lambda: picture("JPEG")[:60], {"FMT-UNREADABLE"}),
+    ("jpeg_with_a_zip_behind_it", f"{DOC}.jpg", lambda: picture("JPEG") + zipped({"x": b"x"}), {"FMT-TRAILING-DATA"}),
+    ("png_with_a_script_behind_it", f"{DOC}.png", lambda: picture("PNG") + b"<?php", {"FMT-TRAILING-DATA"}),
     ("png_cut_short", f"{DOC}.png", lambda: picture("PNG")[:-20], {"FMT-UNREADABLE"}),
     ("png_byte_changed", f"{DOC}.png", _bad_crc_png, {"FMT-UNREADABLE"}),
     ("tiff_cut_short", f"{DOC}.tif", lambda: picture("TIFF")[:40], {"FMT-UNREADABLE"}),
