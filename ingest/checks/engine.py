@@ -75,7 +75,7 @@ def run(case: dict[str, Any], files: Sequence[StagedFile], base: Path, context: 
 
     Raises StagingAltered or OSError for machine trouble; bad content, however bad, gives findings.
     """
-    findings = [*context.prior, *validate(case, context.as_of, context.agency), *materials.check(case)]
+    findings = [*context.prior, *validate(case, context.as_of, context.agency), *materials.check(case, context.agency)]
     findings += _unmatched(case, files, findings)
     declared = {path: row for _, row in rows(case, "files") if (path := text(row, "path"))}
     reports = {file.path: check_file(file, declared.get(file.source_path, {}), base, context) for file in files}

@@ -1,4 +1,8 @@
-"""归档配置: which materials a case must bring, by matter and result. The rules are data: schemas/checks/materials.json."""
+"""归档配置: which materials a case must bring, by matter, situation and result.
+
+The rules are data: those of schemas/checks/materials.json hold for everyone, an agency's own stand as ``materials`` in its
+entry of the agency registry, in the same shape.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +21,8 @@ def _rules() -> tuple[Mapping[str, Any], ...]:
     return tuple(json.loads((SCHEMAS / "checks" / "materials.json").read_text("utf-8"))["rules"])
 
 
-def check(case: Any, rules: tuple[Mapping[str, Any], ...] | None = None) -> Iterator[Finding]:
-    """A finding for each material that a rule asks for and the case lacks; ``rules`` as in the sheet, for another set."""
+def check(case: Any, agency: Mapping[str, Any]) -> Iterator[Finding]:
+    """A finding for each material that a rule asks for and the case lacks, with the rule's severity."""
     body = section(case, "case")
     facts = {
         "implementation_code": text(section(body, "matter"), "implementation_code"),
@@ -27,7 +31,7 @@ def check(case: Any, rules: tuple[Mapping[str, Any], ...] | None = None) -> Iter
         "service_kind": text(section(body, "service_kind"), "code"),
     }
     files = [file for _, file in rows(case, "files")]
-    for rule in _rules() if rules is None else rules:
+    for rule in (*_rules(), *agency.get("materials", ())):
         if all(facts.get(name) in wanted for name, wanted in rule["when"].items()):
             for need in rule["need"]:
                 if sum(1 for file in files if _fits(file, need)) < need.get("at_least", 1):

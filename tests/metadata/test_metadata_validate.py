@@ -17,7 +17,7 @@ from ingest.metadata.validation import MAX_FINDINGS
 
 
 def codes_of(case: object) -> set[str]:
-    return {f.code for f in [*validate(case, AS_OF, AGENCY), *materials.check(case)]}  # type: ignore[arg-type]
+    return {f.code for f in [*validate(case, AS_OF, AGENCY), *materials.check(case, AGENCY)]}  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("change", "codes"), [f[1:] for f in FAULTS], ids=[f[0] for f in FAULTS])
