@@ -38,11 +38,7 @@ def summarise(run_id: str, home: Home | None = None) -> NightReport:
     home = home or Home.of()
     with Ledger(home.database_url) as ledger:
         night = report(ledger, run_id)
-    if night.unfinished:
-        raise StageFailed(
-            f"{night.unfinished} 件因机器故障未完成；清除失败的任务重跑，或等下一夜自动继续 / "
-            f"{night.unfinished} records undone: clear the failed tasks, or the next night goes on with them"
-        )
+    _whole(night)
     return night
 
 
@@ -66,4 +62,13 @@ def ingest(
         night = report(ledger, run_id)
     if trouble:
         raise StageFailed("\n".join(trouble))
+    _whole(night)
     return night
+
+
+def _whole(night: NightReport) -> None:
+    if night.unfinished:
+        raise StageFailed(
+            f"{night.unfinished} 件因机器故障未完成；清除失败的任务重跑，或等下一夜自动继续 / "
+            f"{night.unfinished} records undone: clear the failed tasks, or the next night goes on with them"
+        )

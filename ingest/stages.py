@@ -164,8 +164,8 @@ def file(home: Home, ledger: Ledger, batch_id: str, workers: Workers) -> StageRe
             record = filing_step.load(home, row)
         except OSError as e:
             with ledger.begin() as tx:
-                tx.fail(row["id"], "file", str(e))
-            errors.append(f"{row['delivery']}: {e}")
+                lost = Done(dict(row), value={"staging_lost": str(e)})
+                errors.append(f"{row['delivery']}: {_restage(tx, 'file', [State.CHECKED], lost)}")
             continue
         with ledger.begin() as tx:  # one record a transaction: a failure undoes one number, never its neighbours'
             fonds_no = agencies[row["agency"]].fonds_no
@@ -187,7 +187,8 @@ def acknowledge(home: Home, ledger: Ledger, batch_id: str, workers: Workers) -> 
     """Receipts to the source for all that is decided; staging is emptied only now."""
     started = time.monotonic()
     states: Counter[str] = Counter()
-    for row in ledger.records(batch_id, [State.DEPOSITED, State.REJECTED, State.DUPLICATE, State.ACKNOWLEDGED]):
+    decided = ledger.records(batch_id, [State.DEPOSITED, State.REJECTED, State.DUPLICATE, State.ACKNOWLEDGED])
+    for row in decided:
         before = State(row["state"])
         outcome = State.ACKNOWLEDGED if before is State.DEPOSITED else before
         if row["receipt_at"] is None:
@@ -197,6 +198,8 @@ def acknowledge(home: Home, ledger: Ledger, batch_id: str, workers: Workers) -> 
                         receipt_code=code, receipt_at=tx.now)  # fmt: skip
             states[outcome.value] += 1
         ack.clean(home, row)
+    held = ledger.records(batch_id, [State.HELD])
+    ack.sweep(home, batch_id, {row["id"] for row in (*decided, *held)})
     return _result("acknowledge", batch_id, states, [], started)
 
 
@@ -300,7 +303,9 @@ def _in_workers(
     for done in workers.map(work, [dict(r) for r in rows], ordered):
         with ledger.begin() as tx:
             for d in done:
-                if d.value is not None:
+                if d.value is not None and "staging_lost" in d.value:
+                    errors.append(f"{d.job['delivery']}: {_restage(tx, stage, before, d)}")
+                elif d.value is not None:
                     states[settle(tx, d.job, d.value)] += 1
                 elif d.lost is not None:
                     states[_lost(tx, stage, before, d)] += 1
@@ -318,6 +323,14 @@ def _result(stage: str, batch_id: str, states: Counter[str], errors: list[str], 
             f"{len(errors)} records undone, run this task again:\n  {shown}"
         )
     return StageResult(stage, batch_id, {str(k): v for k, v in states.items()}, time.monotonic() - started)
+
+
+def _restage(tx: Transaction, stage: str, before: list[State], done: Done) -> str:
+    """Staging has lost or altered what was received: the next run takes the delivery from the source again."""
+    assert done.value is not None
+    reason = str(done.value["staging_lost"])
+    tx.move(done.job["id"], before, State.LISTED, "restaged", {"stage": stage, "reason": reason[:200]}, findings=[])
+    return f"暂存内容丢失或损坏，下次运行将从来源重新接收 / staging lost, the next run receives it again: {reason}"
 
 
 def _lost(tx: Transaction, stage: str, before: list[State], done: Done) -> State:

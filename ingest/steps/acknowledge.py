@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import Mapping
 from typing import Any
@@ -52,6 +53,22 @@ def send(source: Source, row: Mapping[str, Any], outcome: State) -> int:
     body = receipt(row, outcome)
     source.acknowledge(row["agency"], row["delivery"], canonical.dumps(body))
     return int(body["receipt_code"])
+
+
+def sweep(home: Home, batch_id: str, record_ids: set[str]) -> None:
+    """Remove what killed attempts at these records left behind, and the batch's folders once they are empty."""
+    for folder in (home.staging / batch_id, home.packages / batch_id):
+        if not folder.is_dir():
+            continue
+        for attempt in folder.glob(".*-*"):
+            if attempt.name[1:].partition("-")[0] not in record_ids:
+                continue
+            if attempt.is_dir():
+                shutil.rmtree(attempt, ignore_errors=True)
+            else:
+                attempt.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # not empty: something in it is held
+            folder.rmdir()
 
 
 def clean(home: Home, row: Mapping[str, Any]) -> None:

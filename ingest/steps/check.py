@@ -10,7 +10,7 @@ import datetime as dt
 from pathlib import Path
 from typing import Any
 
-from ingest.checks import CheckContext
+from ingest.checks import CheckContext, StagingAltered
 from ingest.checks import run as run_checks
 from ingest.metadata import strictjson
 from ingest.model import StagedFile
@@ -33,7 +33,10 @@ def work(home: Home, job: dict[str, Any]) -> dict[str, Any]:
         trust=house.trust(home),
         prior=findings_of(job["findings"]),
     )
-    report = run_checks(strictjson.loads((base / METADATA).read_bytes()), files, base, context)
+    try:
+        report = run_checks(strictjson.loads((base / METADATA).read_bytes()), files, base, context)
+    except (StagingAltered, FileNotFoundError) as e:
+        return {"staging_lost": str(e)}
     findings = [f.as_json() for f in report.findings]
     _write(base / RECORD, canonical.dumps(report.record))
     _write(

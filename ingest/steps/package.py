@@ -14,7 +14,7 @@ from ingest.settings import Agency, Home
 from ingest.steps import check, house
 from ingest.steps.receive import findings_of, staged
 from sip import canonical, premis, xml
-from sip.package import PackagePlan, PayloadFile, publish, write_package
+from sip.package import FixityError, PackagePlan, PayloadFile, publish, write_package
 
 # The written form of a package, not the release: after an upgrade in the middle of a night the same record must still give
 # the same bytes. Raised only when the form itself changes.
@@ -35,6 +35,8 @@ def work(home: Home, job: dict[str, Any]) -> dict[str, Any]:
     try:
         result = write_package(attempt, plan(job, base, house.agencies(home)[job["agency"]]))
         publish(attempt, final)
+    except (FixityError, FileNotFoundError) as e:
+        return {"staging_lost": str(e)}
     finally:
         attempt.unlink(missing_ok=True)
     return {"sha256": result.sha256, "size": result.size, "payload_bytes": result.payload_bytes,

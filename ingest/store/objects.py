@@ -91,7 +91,7 @@ class ObjectStore:
             for chunk in self.stream(key):
                 f.write(chunk)
 
-    def keys(self, prefix: str = "") -> Iterator[tuple[str, int]]:
+    def listing(self, prefix: str = "") -> Iterator[tuple[str, int]]:
         """All keys with their sizes, in order."""
         for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
             for item in page.get("Contents", []):

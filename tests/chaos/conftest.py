@@ -1,0 +1,3 @@
+from nights import night, undisturbed
+
+__all__ = ["night", "undisturbed"]

@@ -1,0 +1,130 @@
+"""One Airflow and one store for all kills; between two nights the home is put back to where it began."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+import samplenight
+from ingest.ledger import Ledger, chain
+from ingest.ledger.tables import event, number, record, sequence
+from ingest.model import CST
+from ingest.servers.ports import Ports
+from ingest.servers.supervisor import Supervisor
+from ingest.settings import Home
+
+DAG = "nightly_ingest"
+RUN = "manual__the-night"
+AS_OF = dt.datetime(2026, 11, 20, 1, 0, tzinfo=CST)
+
+
+class Night:
+    """A home with servers, and one night's run in it."""
+
+    def __init__(self, supervisor: Supervisor, pristine: Path) -> None:
+        self.supervisor = supervisor
+        self.home = Home.of(supervisor.home)
+        self._pristine = pristine
+        self._begun = False
+
+    def reset(self) -> None:
+        """As if the night had never been: no run, no ledger, no objects."""
+        if self._begun:
+            self.supervisor.api.delete_run(DAG, RUN)
+            self.supervisor.empty_bucket()
+        for name in ("inbox", "outbox", "staging", "packages", "config"):
+            shutil.rmtree(self.home.root / name, ignore_errors=True)
+        for file in self.home.root.glob("ledger.db*"):
+            file.unlink()
+        for name in ("inbox", "config"):
+            # the same times, so that deliveries keep their fingerprints
+            shutil.copytree(self._pristine / name, self.home.root / name, copy_function=shutil.copy2)
+        with Ledger(self.home.database_url) as ledger:
+            ledger.upgrade()
+
+    def begin(self) -> None:
+        api = self.supervisor.api
+        deadline = time.monotonic() + 120
+        while api.dag(DAG) is None and time.monotonic() < deadline:
+            time.sleep(0.3)
+        api.unpause(DAG)
+        api.trigger(DAG, run_id=RUN, logical_date=AS_OF)
+        self._begun = True
+
+    def wait(self, seconds: float = 240) -> str:
+        deadline = time.monotonic() + seconds
+        while (state := self.supervisor.api.run_state(DAG, RUN)) not in ("success", "failed"):
+            assert time.monotonic() < deadline, self.supervisor.api.task_instances(DAG, RUN)
+            time.sleep(0.5)
+        return state
+
+    def snapshot(self) -> dict[str, Any]:
+        """Everything that must come out the same, read from the ledger, the store and the outbox."""
+        with Ledger(self.home.database_url) as ledger, ledger.read() as conn:
+            columns = [c for c in record.c if c.name not in ("updated_at", "receipt_at", "failures", "last_error")]
+            records = [dict(r._mapping) for r in conn.execute(sa.select(*columns).order_by(record.c.id))]
+            numbers = [tuple(r) for r in conn.execute(sa.select(number).order_by(number.c.archival_code))]
+            sequences = sorted(tuple(r) for r in conn.execute(sa.select(sequence)))
+            history: dict[str, list[str]] = {}
+            for r in conn.execute(sa.select(event.c.record_id, event.c.kind, event.c.detail).order_by(event.c.seq)):
+                history.setdefault(r.record_id or "", []).append(f"{r.kind} {r.detail}")
+            assert list(chain.verify(conn)) == []
+        return {
+            "records": records,
+            "numbers": json.loads(json.dumps(numbers)),
+            "sequences": sequences,
+            "history": history,
+            "objects": self._objects(),
+            "receipts": {p.name: p.read_text("utf-8") for p in sorted(self.home.outbox.rglob("*.json"))},
+            "staging": [str(p) for p in self.home.staging.rglob("*") if p.is_file()],
+            "packages": [str(p) for p in self.home.packages.rglob("*") if p.is_file()],
+        }
+
+    def _objects(self) -> dict[str, tuple[int, str]]:
+        s3, bucket = self.supervisor.store.client(), self.supervisor.store.bucket
+        out: dict[str, tuple[int, str]] = {}
+        for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
+            for v in page.get("Versions", []):
+                if not v["Key"].startswith("."):
+                    assert v["Key"] not in out, f"two versions of {v['Key']}"
+                    body = s3.get_object(Bucket=bucket, Key=v["Key"])["Body"].read()
+                    out[v["Key"]] = (len(body), hashlib.sha256(body).hexdigest())
+        return out
+
+
+class EmptyableSupervisor(Supervisor):
+    """The real one, whose bucket can be emptied between two nights."""
+
+    def empty_bucket(self) -> None:
+        s3, bucket = self.store.client("admin"), self.store.bucket
+        for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
+            for v in (*page.get("Versions", []), *page.get("DeleteMarkers", [])):
+                s3.delete_object(Bucket=bucket, Key=v["Key"], VersionId=v["VersionId"])
+
+
+@pytest.fixture(scope="session")
+def night() -> Iterator[Night]:
+    # not below pytest's own folder: the store's unix sockets want a short path
+    with tempfile.TemporaryDirectory(prefix="gd") as folder:
+        pristine = Path(folder) / "pristine"
+        samplenight.make(pristine, count=60, seed="chaos")
+        with EmptyableSupervisor(Path(folder) / "home", Ports.free()) as supervisor:
+            yield Night(supervisor, pristine)
+
+
+@pytest.fixture(scope="session")
+def undisturbed(night: Night) -> dict[str, Any]:
+    night.reset()
+    night.begin()
+    assert night.wait() == "success"
+    return night.snapshot()

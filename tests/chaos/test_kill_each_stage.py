@@ -1,0 +1,95 @@
+"""SIGKILL to the task's process in the middle of each stage, then a clear: the same ledger, the same objects."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import sqlite3
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from nights import DAG, RUN, Night
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+# a stage is in its middle once some, and not yet all, of the records have got this far
+BEHIND = {
+    "receive": ("received", "rejected", "held", "duplicate"),
+    "check": ("checked",),
+    "file": ("filed",),
+    "package": ("packaged",),
+    "deposit": ("deposited",),
+    "acknowledge": ("acknowledged",),
+}
+AHEAD = {
+    "receive": "listed",
+    "check": "received",
+    "file": "checked",
+    "package": "filed",
+    "deposit": "packaged",
+    "acknowledge": "deposited",
+}
+_TASK = re.compile(r"airflow worker -- [0-9a-f]{8}-[0-9a-f-]{27}")
+
+
+@pytest.mark.parametrize("stage", BEHIND)
+def test_killed_in_the_middle_and_cleared_it_ends_as_if_undisturbed(
+    night: Night, undisturbed: dict[str, Any], stage: str
+) -> None:
+    night.reset()
+    night.begin()
+    done, left = kill_in_the_middle(night, stage)
+    assert done and left, f"not in the middle: {done} done, {left} left"
+    clear(night, f"batch.{stage}")
+    assert night.wait() == "success"
+    after = night.snapshot()
+    for what, expected in undisturbed.items():
+        assert after[what] == expected, what
+    assert after["packages"] == []
+
+
+def kill_in_the_middle(night: Night, stage: str) -> tuple[int, int]:
+    """Wait for the first records to pass the stage, kill, and say how many were done and how many left."""
+    with sqlite3.connect(night.home.root / "ledger.db") as ledger:
+        deadline = time.monotonic() + 120
+        while not count(ledger, BEHIND[stage]) and time.monotonic() < deadline:
+            time.sleep(0.002)
+        (pid,) = task_processes()
+        os.kill(pid, signal.SIGKILL)
+        time.sleep(0.5)  # its workers die with it
+        return count(ledger, BEHIND[stage]), count(ledger, (AHEAD[stage],))
+
+
+def count(ledger: sqlite3.Connection, states: tuple[str, ...]) -> int:
+    marks = ",".join("?" * len(states))
+    return int(ledger.execute(f"select count(*) from record where state in ({marks})", states).fetchone()[0])
+
+
+def task_processes() -> list[int]:
+    """The processes in which Airflow runs tasks now, by the title they give themselves."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                title = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+            except OSError:
+                continue
+            if _TASK.match(title):
+                found.append(int(entry.name))
+    return found
+
+
+def clear(night: Night, task: str) -> None:
+    """As an operator would: wait until Airflow has noticed, then clear the task and what follows it."""
+    api = night.supervisor.api
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        (state,) = {t.state for t in api.task_instances(DAG, RUN) if t.task_id == task}
+        if state in ("failed", "up_for_retry"):
+            break
+        time.sleep(0.3)
+    assert state in ("failed", "up_for_retry"), state
+    assert api.clear(DAG, RUN, [(task, 0)]) >= 1

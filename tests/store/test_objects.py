@@ -1,0 +1,75 @@
+"""Putting once and proving it, against the real store."""
+
+import hashlib
+import io
+import os
+from pathlib import Path
+
+import pytest
+from botocore.exceptions import ClientError
+
+from ingest.servers.seaweed import StoreEndpoint
+from ingest.settings import ConfigError, Home
+from ingest.store import config
+from ingest.store.config import StoreConfig
+from ingest.store.objects import KeyTaken, ObjectStore
+
+
+@pytest.fixture
+def objects(store: StoreEndpoint) -> ObjectStore:
+    return ObjectStore(StoreConfig(store.url, store.bucket, store.access_key, store.secret_key, store.region))
+
+
+def sha(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def key() -> str:
+    return f"T001/ZY-XK/2024/{os.urandom(8).hex()}/v1.zip"
+
+
+def test_put_then_put_again_is_one_object(objects: ObjectStore) -> None:
+    data, where = os.urandom(200_000), key()
+    assert objects.put_once(where, io.BytesIO(data), sha(data), len(data)) is True
+    assert objects.put_once(where, io.BytesIO(data), sha(data), len(data)) is False
+    assert objects.digest(where) == (sha(data), len(data))
+    assert list(objects.listing(where)) == [(where, len(data))]
+
+
+def test_other_bytes_under_the_key_are_never_overwritten(objects: ObjectStore) -> None:
+    where = key()
+    objects.put_once(where, b"first", sha(b"first"), 5)
+    with pytest.raises(KeyTaken):
+        objects.put_once(where, b"other", sha(b"other"), 5)
+    assert objects.digest(where)[0] == sha(b"first")
+
+
+def test_a_package_that_rotted_on_the_way_is_refused_by_the_server(objects: ObjectStore) -> None:
+    where = key()
+    with pytest.raises(ClientError, match=r"BadDigest|checksum|InvalidDigest"):
+        objects.put_once(where, b"rotten", sha(b"sound!"), 6)
+    assert list(objects.listing(where)) == []
+
+
+def test_fetch_gives_the_bytes(objects: ObjectStore, tmp_path: Path) -> None:
+    data, where = os.urandom(3_000_000), key()
+    objects.put_once(where, data, sha(data), len(data))
+    objects.fetch(where, tmp_path / "x")
+    assert (tmp_path / "x").read_bytes() == data
+
+
+def test_chinese_keys(objects: ObjectStore) -> None:
+    where = f"档案/{os.urandom(4).hex()}·2024/办件 1.zip"
+    objects.put_once(where, b"x", sha(b"x"), 1)
+    assert objects.digest(where) == (sha(b"x"), 1)
+
+
+def test_without_configuration_the_error_says_what_to_do(home: Path) -> None:
+    with pytest.raises(ConfigError, match="guidang servers"):
+        config.load(Home.of(home))
+
+
+def test_credentials_are_private_and_never_shown(home: Path) -> None:
+    config.save(Home.of(home), StoreConfig("http://127.0.0.1:1", "b", "key", "very-secret"))
+    assert (home / "secrets/store.json").stat().st_mode & 0o777 == 0o600
+    assert "very-secret" not in repr(config.load(Home.of(home)))

@@ -1,0 +1,87 @@
+"""The walls of the house: who may import whom, and the name that must never be taken."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import packaging.version
+import pytest
+
+ROOT = Path(__file__).parent.parent
+# the way of data runs forward: a room may use those named here (and itself), never a later one
+ROOMS = {
+    "findings": {"paths"},
+    "model": set(),
+    "settings": {"paths"},
+    "metadata": {"findings", "model", "paths"},
+    "signatures": {"findings", "model", "paths"},
+    "schedule": {"findings", "model", "paths", "metadata"},
+    "checks": {"findings", "model", "paths", "metadata", "signatures", "settings"},
+    "sources": {"model", "settings"},
+    "store": {"settings"},
+    "ledger": {"model"},
+}
+
+
+def imports(file: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (a.name for a in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module is not None and not node.level:
+            yield node.module
+            yield from (f"{node.module}.{a.name}" for a in node.names)
+
+
+def files(*folders: str) -> list[Path]:
+    return [f for folder in folders for f in sorted((ROOT / folder).rglob("*.py"))]
+
+
+def test_packaging_stays_a_plain_folder() -> None:
+    assert not (ROOT / "packaging" / "__init__.py").exists()
+    assert "site-packages" in packaging.version.__file__
+
+
+def test_sip_stands_alone() -> None:
+    for file in files("packaging/sip"):
+        assert not [m for m in imports(file) if m.split(".")[0] in ("ingest", "airflow", "samplenight", "boto3")], file
+
+
+def test_only_the_wiring_knows_airflow() -> None:
+    for file in files("ingest", "samplenight"):
+        assert not [m for m in imports(file) if m.split(".")[0] == "airflow"], file
+
+
+def test_who_verifies_never_uses_the_code_that_signs() -> None:
+    for file in files("ingest"):
+        allowed = file.name in ("cli.py", "live.py")
+        assert allowed or not [m for m in imports(file) if m.split(".")[0] == "samplenight"], file
+    for file in files("samplenight"):
+        assert not [m for m in imports(file) if m.startswith("ingest.signatures")], file
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_rooms_import_forward_only(room: str) -> None:
+    names = {p.stem if p.is_file() else p.name for p in (ROOT / "ingest").iterdir()}
+    where = files(f"ingest/{room}") or [ROOT / "ingest" / f"{room}.py"]
+    for file in where:
+        if file.name == "cli.py":
+            continue  # a room's commands may reach for the ledger to record who did what
+        used = {m.split(".")[1] for m in imports(file) if m.startswith("ingest.") and m.split(".")[1] in names}
+        assert used <= ROOMS[room] | {room}, f"{file.relative_to(ROOT)}: {used - ROOMS[room] - {room}}"
+
+
+def test_dag_files_are_wiring_only() -> None:
+    for file in files("dags"):
+        assert len(file.read_text("utf-8").splitlines()) < 120, file
+
+
+def test_help_is_quick_to_import() -> None:
+    code = (
+        "import sys; from ingest.cli import _parser; _parser(); "
+        "heavy = {'pyhanko', 'boto3', 'airflow', 'pygfried', 'reportlab', 'pikepdf', 'lxml'} & set(sys.modules); "
+        "sys.exit(', '.join(sorted(heavy)) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
