@@ -7,7 +7,7 @@ What a verdict means and the one rule that makes it stand in :mod:`ingest.signat
 the network or a file other than the trust store. PDF parsing is imported when the first PDF comes.
 """
 
-from ingest.signatures.detached import verify_detached
+from ingest.signatures.detached import detached_target, verify_detached
 from ingest.signatures.dispatch import verify
 from ingest.signatures.trust import TrustError, TrustPolicy, TrustStore
 from ingest.signatures.verdict import (
@@ -24,5 +24,5 @@ from ingest.signatures.verdict import (
 
 __all__ = [
     "Aspect", "Cause", "Effect", "FileVerdict", "Outcome", "Result", "SignatureVerdict", "TrustError", "TrustPolicy",
-    "TrustStore", "Verdict", "verify", "verify_detached", "worst",
+    "TrustStore", "Verdict", "detached_target", "verify", "verify_detached", "worst",
 ]  # fmt: skip

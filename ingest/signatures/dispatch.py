@@ -15,6 +15,13 @@ _ZIP_END = 22 + 65_535  # the end record of a ZIP and the longest comment after 
 # an OFD for that: it must not pass as an unsigned file of some other kind.
 _OFD_NAME = re.compile(rb"(?i)ofd\.xml|signedvalue\.dat|signatures\.xml")
 _PDF_SIGNATURE = re.compile(rb"/ByteRange\s*\[\s*0+\s+\d+\s+\d+\s+\d+\s*\]")
+_XML_START = re.compile(rb"(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)?[\s\0]*<")
+# The namespaces of XML-DSig and of DA/T 48, in any encoding whose ASCII stands in the clear or with zeros between.
+_XML_MARKS = re.compile(
+    b"\0?".join(re.escape(bytes((c,))) for c in b"/xmldsig#")
+    + b"|"
+    + b"\0?".join(re.escape(bytes((c,))) for c in b"/ERM/encapsulation")
+)
 MAX_STRUCTURE = 64 << 20  # a lone seal or signature value; anything larger is some other file
 
 
@@ -49,6 +56,12 @@ def _verify(data: bytes, name: str, trust: TrustStore, at: dt.datetime) -> FileV
         from ingest.signatures.ofd import verify_ofd
 
         return verify_ofd(data, name, trust, at)
+    if _XML_START.match(data[:64]) and len(data) <= MAX_STRUCTURE and _XML_MARKS.search(data):
+        from ingest.signatures.xmlsig import verify_xml
+
+        judged = verify_xml(data, name, trust, at)
+        if judged is not None:
+            return judged
     if data[:1] == b"\x30" and len(data) <= MAX_STRUCTURE:
         judges = _lone_structure(data, trust, at)
         if judges:

@@ -17,6 +17,8 @@ import time
 import zipfile
 from collections.abc import Callable, Iterator
 
+from lxml import etree
+
 from ingest.signatures import TrustStore, Verdict, cms, ses, sm2, verify
 from ingest.signatures import der as der_reader
 from ingest.signatures.certs import parse_certificate, parse_crl
@@ -26,6 +28,7 @@ from .pki.ofd_cases import KINDS as OFD_KINDS
 from .pki.ofd_cases import LIST, VALUE, pack, recipe
 from .pki.pdf_cases import KINDS as PDF_KINDS
 from .pki.pdf_cases import family, make
+from .pki.xml import DS, XmlStyle, eep, enveloped
 
 SLOW = 5.0  # seconds for one small file: a hang
 
@@ -131,6 +134,45 @@ def pdf_target(kind: str) -> tuple[TrustStore, Callable[[random.Random], tuple[b
     return w.store(), produce
 
 
+def xml_target(kind: str) -> tuple[TrustStore, Callable[[random.Random], tuple[bytes, bool]]]:
+    """Mutations of signed XML. Covered: what is signed, in canonical form; the words around it are not."""
+    w = world("sm2")
+    data = eep(w.signer) if kind == "eep" else enveloped(w.signer, "sm2", XmlStyle(xades=True))
+    before = _signed_text(data)
+
+    def produce(rng: random.Random) -> tuple[bytes, bool]:
+        changed = mutate(rng, data)
+        return changed, _signed_text(changed) not in (before, None)
+
+    return w.store(), produce
+
+
+def _signed_text(data: bytes) -> tuple[bytes, ...] | None:
+    """The canonical forms of what is signed: the body without its signature and the signed properties, or 被签名对象. None
+    when the file is no longer XML, or no longer has a signature: then nothing claims to be signed."""
+    try:
+        root = etree.fromstring(data)
+    except (etree.XMLSyntaxError, ValueError):
+        return None
+    target = root.find("{*}被签名对象")
+    if target is not None:
+        return (
+            (etree.tostring(target, method="c14n", with_comments=False),)
+            if b"\xe7\xad\xbe\xe5\x90\x8d\xe7\xbb\x93" in data
+            else None
+        )
+    properties = root.find(".//{*}SignedProperties")
+    if root.find(f".//{{{DS}}}Signature") is None or properties is None:
+        return None
+    said = etree.tostring(properties, method="c14n", with_comments=False)
+    for signature in root.findall(f".//{{{DS}}}Signature"):
+        parent = signature.getparent()
+        if parent is None:
+            return None
+        parent.remove(signature)
+    return etree.tostring(root, method="c14n", with_comments=False), said
+
+
 def zip_target() -> tuple[TrustStore, Callable[[random.Random], tuple[bytes, bool]]]:
     """Mutations of the whole package, its ZIP structure included. A change that leaves every member as it was is none."""
     parts = recipe("v4").parts()
@@ -166,6 +208,7 @@ def run(count: int, seed: int) -> Tally:
     targets += [(f"ofd {kind}", *ofd_target(kind)) for kind in OFD_KINDS]
     targets += [(f"pdf {kind}", *pdf_target(kind)) for kind in PDF_KINDS]
     targets.append(("zip", *zip_target()))
+    targets += [(f"xml {kind}", *xml_target(kind)) for kind in ("xades", "eep")]
     raw = list(structure_target())
     for number in range(count):
         label, store, produce = targets[number % len(targets)]
@@ -184,10 +227,10 @@ def run(count: int, seed: int) -> Tally:
         tally.add(verdict.value)
         if took > SLOW:
             tally.failures.append(f"{label} #{number}: took {took:.1f} s")
-        if covered and verdict in (Verdict.VALID, Verdict.UNSIGNED) and label != "zip":
+        if covered and verdict in (Verdict.VALID, Verdict.UNSIGNED) and not label.startswith(("zip", "xml")):
             tally.failures.append(f"{label} #{number}: a covered byte changed and the file is {verdict}")
-        if covered and verdict is Verdict.VALID and label == "zip":
-            tally.failures.append(f"{label} #{number}: members changed and the file is VALID")
+        if covered and verdict is Verdict.VALID and label.startswith(("zip", "xml")):
+            tally.failures.append(f"{label} #{number}: signed content changed and the file is VALID")
         name, source = raw[number % len(raw)]
         changed = mutate(rng, source)
         try:
