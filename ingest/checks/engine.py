@@ -160,9 +160,14 @@ def check_file(file: StagedFile, declared: Json, base: Path, context: CheckConte
     ]
     findings += _as_declared(form, reading.pages, name, declared)
     verdict = None
-    if form.id in _SIGNED and not _HOSTILE.intersection(finding.code for finding in findings):
+    if not _HOSTILE.intersection(finding.code for finding in findings):
         verdict = _judge(data, name, context)
-        findings += verdict.findings(context.agency.get("policy", {}))
+        if form.id in _SIGNED or verdict.signatures or verdict.causes:
+            findings += verdict.findings(context.agency.get("policy", {}))
+        else:
+            verdict = (
+                None  # data and pictures are not expected to be signed: the policy on unsigned files is not for them
+            )
     return FileReport(findings, found.as_json() | {"format": form.id, "zh": form.zh, "pages": reading.pages}, verdict)
 
 

@@ -108,6 +108,14 @@ def test_pages_and_formats_are_compared_with_what_was_stated(tmp_path, trust) ->
     assert {f.code for f in report.findings} == {"FMT-PAGES", "FMT-DECLARED-MISMATCH"}
 
 
+def test_the_policy_on_unsigned_files_is_for_documents_only(tmp_path, trust) -> None:
+    agency = {**AGENCY, "policy": {"signature_unsigned": "hold"}}
+    files = stage(tmp_path, {path: data for path, (data, _) in GOOD.items()})
+    report = run(good_case(GOOD), files, tmp_path, CheckContext(AS_OF, agency, trust))
+    assert {f.code for f in report.findings} == {"SIG-UNSIGNED"}
+    assert {f.path for f in report.findings} == {path for path in GOOD if path.endswith((".pdf", ".ofd"))}
+
+
 def test_missing_and_surplus_files_are_told_once(tmp_path, trust) -> None:
     case = good_case(GOOD)
     contents = {path: data for path, (data, _) in GOOD.items()}
