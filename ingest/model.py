@@ -7,7 +7,9 @@ import datetime as dt
 import enum
 from typing import Any
 
-CST = dt.timezone(dt.timedelta(hours=8), "CST")  # China has one zone and no summer time; metadata without one means this
+CST = dt.timezone(
+    dt.timedelta(hours=8), "CST"
+)  # China has one zone and no summer time; metadata without one means this
 
 
 class State(enum.StrEnum):
@@ -58,7 +60,7 @@ class Filing:
     """The answer of the 三合一 schedule for one record, and the numbers it was given, once for ever.
 
     ``retention_code`` is ``Y`` or ``D<years>``; ``matched_by`` is the level of domain/three-in-one §1.4 that hit
-    (handling_item_code, implementation_code, basic_code, matter_type, category_default); ``why`` says it in words.
+    (handling_item_code, implementation_code, basic_code, matter_type, category_default, or ruling: decided by an archivist); ``why`` says it in words.
     """
 
     schedule_id: str
