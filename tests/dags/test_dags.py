@@ -24,7 +24,8 @@ from ingest.store.config import StoreConfig, save
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 LOOK = """
-import json
+import json, sys
+sys.path.insert(0, {folder!r})  # as the dag-processor does for a bundle
 from airflow.dag_processing.dagbag import DagBag
 from airflow.serialization.serialized_objects import DagSerialization
 bag = DagBag({folder!r}, bundle_name="dags-folder")

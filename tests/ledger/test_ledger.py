@@ -8,6 +8,7 @@ import time
 
 import pytest
 import sqlalchemy as sa
+
 from ingest.ledger import Ledger, chain, migrate
 from ingest.ledger.tables import event, metadata, record, sequence
 from ingest.model import State

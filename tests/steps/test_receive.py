@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from ingest.settings import Limits
 from ingest.sources.folder import FolderDelivery, FolderSource
 from ingest.steps.receive import Received, receive
