@@ -56,6 +56,9 @@ def _check_files(case: Any) -> Iterator[Finding]:
             numbers.add(number)
         if path is None:
             continue
+        digest = file.get("digest")
+        if isinstance(digest, Mapping) and not any(digest.values()):
+            yield Finding("MET-NO-DIGEST", path=path, field=f"/files/{index}/digest")
         if path in paths:
             yield Finding("MET-FILE-PATH-TWICE", path=path, field=f"/files/{index}/path")
         paths.add(path)

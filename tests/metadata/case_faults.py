@@ -152,6 +152,7 @@ FAULTS: list[Fault] = [
     one("total_files_off", "/record/total_files", 6, "MET-TOTAL-FILES"),
     one("total_pages_off", "/record/total_pages", 999, "MET-TOTAL-PAGES"),
     one("total_bytes_off", "/record/total_bytes", 1, "MET-TOTAL-BYTES"),
+    one("file_without_any_digest", "/files/0/digest", {"SHA-256": None, "MD5": None}, "MET-NO-DIGEST"),
     one("seq_twice", "/files/1/seq", 1, "MET-FILE-SEQ-TWICE", "MET-FILE-SEQ-GAP"),
     one("seq_gap", "/files/4/seq", 9, "MET-FILE-SEQ-GAP"),
     ("path_twice", put(
