@@ -7,9 +7,8 @@ import datetime as dt
 import enum
 from typing import Any
 
-CST = dt.timezone(
-    dt.timedelta(hours=8), "CST"
-)  # China has one zone and no summer time; metadata without one means this
+# China has one zone and no summer time; metadata without a zone means this one
+CST = dt.timezone(dt.timedelta(hours=8), "CST")
 
 
 class State(enum.StrEnum):
@@ -60,7 +59,8 @@ class Filing:
     """The answer of the 三合一 schedule for one record, and the numbers it was given, once for ever.
 
     ``retention_code`` is ``Y`` or ``D<years>``; ``matched_by`` is the level of domain/three-in-one §1.4 that hit
-    (handling_item_code, implementation_code, basic_code, matter_type, category_default, or ruling: decided by an archivist); ``why`` says it in words.
+    (handling_item_code, implementation_code, basic_code, matter_type, category_default; or ruling, decided by an archivist);
+    ``why`` says it in words.
     """
 
     schedule_id: str
