@@ -182,10 +182,21 @@ def _changes(
     if isinstance(result, SuspiciousModification):
         return Changes.OTHER, False, describe(result)
     level = _LEVELS[result.modification_level]
-    if level is Changes.FORM and result.changed_form_fields <= names:
+    if level is Changes.FORM and result.changed_form_fields <= names and _form_kept(reader, revision):
         level = Changes.SIGNATURES
     forbidden = doc_mdp is not None and result.modification_level.value > doc_mdp.value
     return level, forbidden, ""
+
+
+def _form_kept(reader: PdfFileReader, revision: int) -> bool:
+    """Whether later revisions left alone what all fields share (default resources): with other fonts there, an unchanged
+    field may show other text."""
+    old = reader.get_historical_resolver(revision)
+    return not any(
+        update.field_name is None and level is ModificationLevel.FORM_FILLING
+        for number in range(revision + 1, reader.xrefs.total_revisions)
+        for level, update in DEFAULT_DIFF_POLICY.form_rule.apply(old, reader.get_historical_resolver(number))
+    )
 
 
 def _transform(entry: Any, method: str) -> Any:

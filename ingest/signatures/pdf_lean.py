@@ -7,11 +7,15 @@ enough. Any other shape, any warning, any oddity: None, and pyHanko reads the fi
 from __future__ import annotations
 
 import io
+import logging
 from typing import Any
 
 import pikepdf
 
 from ingest.signatures.pdf_model import Changes, Coverage, PdfSignature, PdfStructure, gap_is_contents
+
+# Its warnings repeat content of the files; a file that makes one is read in full.
+logging.getLogger("pikepdf").setLevel(logging.CRITICAL)
 
 _PLAIN = frozenset({"/adbe.pkcs7.detached", "/ETSI.CAdES.detached", "/GM.sm2seal"})
 MAX_FIELDS = 2000

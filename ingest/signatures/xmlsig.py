@@ -78,10 +78,13 @@ def canonical(element: etree._Element, method: str, prefixes: Sequence[str] = ()
     if method not in _C14N:
         raise crypto.UnsupportedError(f"canonical form {method[:80]}")
     exclusive, comments = _C14N[method]
-    return etree.tostring(
-        element, method="c14n", exclusive=exclusive, with_comments=comments,
-        inclusive_ns_prefixes=list(prefixes) or None if exclusive else None,
-    )  # fmt: skip
+    try:
+        return etree.tostring(
+            element, method="c14n", exclusive=exclusive, with_comments=comments,
+            inclusive_ns_prefixes=list(prefixes) or None if exclusive else None,
+        )  # fmt: skip
+    except etree.LxmlError as error:  # a relative namespace has no canonical form
+        raise PackageError("SIG-XML-BROKEN", str(error)[:120]) from error
 
 
 def _method(element: etree._Element | None, default: str = "") -> tuple[str, list[str]]:

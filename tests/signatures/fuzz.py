@@ -152,7 +152,8 @@ def _signed_text(data: bytes) -> tuple[bytes, ...] | None:
     when the file is no longer XML, or no longer has a signature: then nothing claims to be signed."""
     try:
         root = etree.fromstring(data)
-    except (etree.XMLSyntaxError, ValueError):
+        etree.tostring(root, method="c14n")
+    except (etree.LxmlError, ValueError):
         return None
     target = root.find("{*}被签名对象")
     if target is not None:
