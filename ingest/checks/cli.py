@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ingest.checks import CheckReport
     from ingest.checks.virus import Scanner
     from ingest.findings import Finding
     from ingest.settings import Home
@@ -50,6 +51,12 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         metavar="ADDRESS",
         help="杀毒引擎 clamd 的地址，unix:路径 或 主机:端口；默认 $GUIDANG_CLAMD，没有则不检测病毒 / clamd's address",
     )
+    parser.add_argument(
+        "--report",
+        type=Path,
+        metavar="FOLDER",
+        help="把每件的四性检测报告（HTML）写入该文件夹 / write a report for each record",
+    )
     parser.add_argument("--json", action="store_true", help="每件一行 JSON / one JSON object a line")
     parser.set_defaults(func=_check)
 
@@ -71,13 +78,15 @@ def _check(args: argparse.Namespace) -> int:
     worst = _ACCEPTED
     for path in _records(args.paths):
         try:
-            findings, items = _judge(home, path, as_of, args.agency, scanner)
+            findings, report = _judge(home, path, as_of, args.agency, scanner)
+            if args.report and report:
+                _write_report(args.report, path, report, as_of)
         except (OSError, NotJudged, TrustError) as exc:
             sys.stderr.write(f"{path}: {exc}\n")
             worst = _NOT_JUDGED
             continue
         row = _row(path, findings)
-        _print(row, findings, items, as_json=args.json)
+        _print(row, findings, report.items if report else [], as_json=args.json)
         worst = max(worst, _ACCEPTED if row["accepted"] else _NOT_ACCEPTED)
     return worst
 
@@ -95,13 +104,16 @@ def _records(paths: list[Path]) -> Iterator[Path]:
 
 def _judge(
     home: Home, path: Path, as_of: dt.datetime, agency: str | None, scanner: Scanner | None
-) -> tuple[list[Finding], list[dict[str, Any]]]:
-    """Findings and item results. Raises OSError for what cannot be read, NotJudged for an unknown agency."""
+) -> tuple[list[Finding], CheckReport | None]:
+    """Findings, and the whole report where a record got as far as being checked.
+
+    Raises OSError for what cannot be read, NotJudged for an unknown agency.
+    """
     from ingest.signatures import TrustStore
 
     trust = TrustStore.load(home.trust)
     if not path.is_dir():
-        return _judge_file(path, as_of, trust), []
+        return _judge_file(path, as_of, trust), None
     from ingest.checks import CheckContext, run
     from ingest.metadata.case import read
     from ingest.sources.folder import FolderDelivery
@@ -112,11 +124,19 @@ def _judge(
     with tempfile.TemporaryDirectory(prefix="guidang-check-") as folder:
         received = receive(FolderDelivery(path), Path(folder), home.limits)
         if received.final:
-            return received.findings, []
+            return received.findings, None
         case = read((Path(folder) / _METADATA).read_bytes())
         entry = _agency(home, path, case, agency)
         report = run(case, received.files, Path(folder), CheckContext(as_of, entry, trust, received.findings, scanner))
-    return report.findings, report.items
+    return report.findings, report
+
+
+def _write_report(folder: Path, path: Path, report: CheckReport, as_of: dt.datetime) -> None:
+    from ingest.checks.report import render
+
+    folder.mkdir(parents=True, exist_ok=True)
+    whole = path.resolve()
+    (folder / f"{whole.parent.name} {whole.name}.html").write_text(render(report, as_of), "utf-8")
 
 
 def _judge_file(path: Path, as_of: dt.datetime, trust: Any) -> list[Finding]:

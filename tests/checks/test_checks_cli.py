@@ -62,6 +62,11 @@ def test_a_folder_of_deliveries_is_one_line_each(home, delivery, capsys) -> None
     assert {f["path"] for f in second["findings"] if f["code"] == "RCV-FILE-MISSING"} == set(GOOD)
 
 
+def test_a_report_to_sign_is_written_for_each_record(home, tmp_path, delivery) -> None:
+    assert _guidang(delivery, "--home", home, "--report", tmp_path / "reports") == 0
+    assert "四性检测报告" in (tmp_path / "reports/nanyue-zwfw case-1.html").read_text("utf-8")
+
+
 def test_what_may_not_enter_is_said_and_not_read(home, delivery, capsys) -> None:
     case = good_case(GOOD)
     case["record"]["security_classification"] = "机密"
