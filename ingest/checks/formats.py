@@ -21,6 +21,7 @@ from ingest.metadata import strictjson
 
 OFD_NAME = "OFD (GB/T 33190-2016)"
 _ZIP_MAGIC = b"PK\x03\x04"
+_ZIP = "x-fmt/263"
 _TEXT, _XML, _JSON, _CSV = "x-fmt/111", "fmt/101", "fmt/817", "x-fmt/18"
 _HEADS = (
     (b"%PDF-", "pdf", "application/pdf"),
@@ -70,7 +71,10 @@ def identify(source: Path | bytes, name: str, data: bytes | None = None) -> Form
     if isinstance(source, bytes):
         return _of_bytes(source, name)
     if data is None:
-        return _pronom(source)
+        found = _pronom(source)
+        if found.pronom == _ZIP and extension(name) == "ofd":  # too large to look into: a person will have to
+            return FormatResult(None, OFD_NAME, "application/ofd", "own rule: ZIP named ofd", own="ofd")
+        return found
     return _quick(data) or _own_rules(_pronom(source), name, data)
 
 

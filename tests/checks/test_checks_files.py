@@ -1,11 +1,12 @@
 import dataclasses
+import random
 import resource
 import time
 
 import pytest
 from case_samples import AGENCY, AS_OF, good_case
 from file_faults import FAULTS, GOOD_FILES
-from file_samples import GOOD, pdf, picture, stage, wav
+from file_samples import GOOD, ofd_members, pdf, picture, stage, wav, zipped
 
 from ingest.checks import CheckContext, CheckReport, StagingAltered, policy, run
 from ingest.checks.formats import identify
@@ -143,11 +144,16 @@ def test_a_hostile_file_does_not_hide_the_others(check) -> None:
 def test_what_is_too_large_to_open_waits_for_a_person(check, monkeypatch) -> None:
     small = dataclasses.replace(policy.limits(), whole_file_bytes=100_000)
     monkeypatch.setattr(policy, "limits", lambda: small)
+    big = zipped(ofd_members() | {"Doc_0/Res/a.bin": random.Random(1).randbytes(200_000)})
     report = check(
         ("过程文件/大.pdf", pdf() + b"\n% " + b"x" * 100_000 + b"\n%%EOF\n", None),
         ("过程文件/大.wav", wav(100_000), None),
+        ("过程文件/大.ofd", big, None),
     )
-    assert {(f.code, f.path) for f in report.findings} == {("FMT-TOO-LARGE-TO-OPEN", "过程文件/大.pdf")}
+    assert {(f.code, f.path) for f in report.findings} == {
+        ("FMT-TOO-LARGE-TO-OPEN", "过程文件/大.pdf"),
+        ("FMT-TOO-LARGE-TO-OPEN", "过程文件/大.ofd"),
+    }
 
 
 def test_altered_staging_is_the_machines_trouble(tmp_path, trust) -> None:
