@@ -32,7 +32,7 @@ from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.validation import validate_pdf_signature, validate_pdf_timestamp
 from pyhanko_certvalidator import ValidationContext
 
-from ingest.signatures import certs, chain, crypto, pdf, pdf_full, seals, sm2, sm2_native, verify
+from ingest.signatures import certs, chain, crypto, pdf, pdf_full, revocation, seals, sm2, sm2_native, verify
 from tests.signatures.pki import ofd_cases
 from tests.signatures.pki.ca import AT, SIGNED, world
 from tests.signatures.pki.pdf import pades, unsigned_pdf
@@ -41,7 +41,7 @@ logging.getLogger("pyhanko").setLevel(logging.CRITICAL)
 logging.getLogger("pyhanko_certvalidator").setLevel(logging.CRITICAL)
 STOCK_READER = generic.read_hex_string_from_stream
 CACHES: Sequence[Any] = (
-    certs.parse_certificate, certs.parse_crl, chain.issued, chain.crl_issued, crypto._load, seals.maker_check,
+    certs.parse_certificate, certs.parse_crl, chain.issued, revocation.crl_issued, crypto._load, seals.maker_check,
     seals.read_seal, sm2.za, sm2._key_table, sm2_native._key,
 )  # fmt: skip
 

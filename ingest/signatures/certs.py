@@ -28,6 +28,7 @@ EKU_TIME_STAMPING, EKU_OCSP_SIGNING = "1.3.6.1.5.5.7.3.8", "1.3.6.1.5.5.7.3.9"
 
 DIGITAL_SIGNATURE, NON_REPUDIATION, KEY_CERT_SIGN, CRL_SIGN = 0x8000, 0x4000, 0x0400, 0x0200
 
+_SM2_CURVE_OID = bytes.fromhex("06082a811ccf5501822d")
 EC_KEY, SM2_CURVE = "1.2.840.10045.2.1", "1.2.156.10197.1.301"
 
 
@@ -70,8 +71,7 @@ class PublicKey:
     def is_sm2(self) -> bool:
         if self.algorithm.oid == SM2_CURVE:
             return True
-        parameters = self.algorithm.parameters
-        return self.algorithm.oid == EC_KEY and parameters[:1] == b"\6" and der.read(parameters).oid() == SM2_CURVE
+        return self.algorithm.oid == EC_KEY and self.algorithm.parameters == _SM2_CURVE_OID
 
     @property
     def identifier(self) -> bytes:

@@ -12,14 +12,15 @@ import datetime as dt
 from collections.abc import Sequence
 from functools import lru_cache
 
-from ingest.signatures import certs, crypto
-from ingest.signatures.certs import Certificate, RevocationList
+from ingest.signatures import certs, crypto, revocation
+from ingest.signatures.certs import Certificate
+from ingest.signatures.revocation import Source
 from ingest.signatures.trust import TrustStore
 from ingest.signatures.verdict import Aspect, Judge
 
 MAX_PATH = 8
 MAX_TRIES = 200
-CLOCK_SKEW = dt.timedelta(days=1)  # vendors write local time and mark it Z
+CLOCK_SKEW = revocation.CLOCK_SKEW
 
 _UNDERSTOOD = frozenset({
     certs.KEY_USAGE, certs.BASIC_CONSTRAINTS, certs.SUBJECT_KEY_ID, certs.AUTHORITY_KEY_ID, certs.EXTENDED_KEY_USAGE,
@@ -50,18 +51,6 @@ def issued(child: Certificate, parent: Certificate) -> crypto.Check | None:
         return crypto.verify(parent.key, child.signature_algorithm, child.signature, child.tbs, None)
     except crypto.UnsupportedError:
         return None
-
-
-@lru_cache(maxsize=4096)
-def crl_issued(crl: RevocationList, parent: Certificate) -> bool:
-    """Whether ``parent`` signed the CRL and may do so."""
-    usage = parent.key_usage
-    if usage is not None and not usage & certs.CRL_SIGN and not parent.self_issued:
-        return False
-    try:
-        return crypto.verify(parent.key, crl.signature_algorithm, crl.signature, crl.tbs, None).good
-    except crypto.UnsupportedError:
-        return False
 
 
 def build(leaf: Certificate, extra: Sequence[Certificate], store: TrustStore) -> Path:
@@ -132,11 +121,11 @@ TIME_STAMPING = Purpose(extended=certs.EKU_TIME_STAMPING)
 
 def judge_chain(
     judge: Judge, leaf: Certificate, extra: Sequence[Certificate], store: TrustStore, moment: Moment, *,
-    at: dt.datetime, crls: Sequence[RevocationList] = (), purpose: Purpose = SIGNING, role: str = "signer",
+    at: dt.datetime, sources: Sequence[Source] = (), purpose: Purpose = SIGNING, role: str = "signer",
 ) -> Path:  # fmt: skip
     """Judge CHAIN, REVOCATION and the certificates' TIME of ``leaf`` into ``judge`` and keep what was used as evidence.
 
-    ``role`` says in the evidence whose certificate it is; ``crls`` came with the signature (they are believed only by
+    ``role`` says in the evidence whose certificate it is; ``sources`` came with the signature (they are believed only by
     their issuer's signature); ``at`` bounds what counts as future.
     """
     path = build(leaf, extra, store)
@@ -144,7 +133,9 @@ def judge_chain(
     _judge_path(judge, path, store)
     _judge_usage(judge, leaf, purpose)
     _judge_times(judge, path, moment, role)
-    _judge_revocation(judge, path, store, crls, moment, at)
+    revocation.judge_revocation(
+        judge, path.certificates, path.complete, store, sources, moment.when, proven=moment.proven, at=at
+    )
     return path
 
 
@@ -222,76 +213,3 @@ def _judge_times(judge: Judge, path: Path, moment: Moment, role: str) -> None:
         else:
             judge.fail(Aspect.TIME, "SIG-SIGNER-EXPIRED", **params)
     judge.ok(Aspect.TIME)
-
-
-def _judge_revocation(
-    judge: Judge, path: Path, store: TrustStore, crls: Sequence[RevocationList], moment: Moment, at: dt.datetime
-) -> None:
-    """Every certificate below the anchor, by every CRL of its issuer that is at hand."""
-    for certificate, parent in zip(path.certificates, path.certificates[1:], strict=False):
-        found = [
-            crl
-            for crl in dict.fromkeys((*store.crls_of(parent.subject), *(c for c in crls if c.issuer == parent.subject)))
-            if crl_issued(crl, parent) and crl.this_update <= at + CLOCK_SKEW
-        ]
-        for crl in found:
-            judge.blobs[f"{crl.sha256}.crl"] = crl.raw
-            used = judge.evidence.setdefault("crls", [])
-            if crl.summary not in used:
-                used.append(dict(crl.summary))
-        _judge_revoked(judge, certificate, found, store, moment)
-    if len(path.certificates) == 1:
-        if path.complete:
-            judge.skip(Aspect.REVOCATION)  # an anchor is withdrawn by taking it out of the store
-        else:
-            _no_answer(judge, store, "SIG-REVOCATION-UNKNOWN", path.top)
-
-
-def _judge_revoked(
-    judge: Judge, certificate: Certificate, crls: Sequence[RevocationList], store: TrustStore, moment: Moment
-) -> None:
-    for crl in crls:
-        entry = None if crl.indirect else crl.entries.get(certificate.serial)
-        if entry is None or entry.reason == 8:  # 8: removeFromCRL
-            continue
-        params = {"subject": certificate.subject_text, "date": entry.date.isoformat(), "when": moment.when.isoformat()}
-        if entry.date <= moment.when:
-            judge.fail(Aspect.REVOCATION, "SIG-REVOKED", **params)
-        elif moment.proven:
-            judge.note(Aspect.REVOCATION, "SIG-REVOKED-LATER", **params)
-            judge.ok(Aspect.REVOCATION)
-        else:
-            # Who holds a stolen key can claim any time before the revocation; only a timestamp settles it.
-            judge.doubt(Aspect.REVOCATION, "SIG-REVOKED-AFTER-CLAIMED-TIME", **params)
-        return
-    full = [crl for crl in crls if crl.partial is None and _same_point(crl, certificate)]
-    if any(_speaks_of(crl, certificate, moment) for crl in full):
-        judge.ok(Aspect.REVOCATION)
-    elif full:
-        _no_answer(judge, store, "SIG-CRL-STALE", certificate)
-    else:
-        _no_answer(judge, store, "SIG-REVOCATION-UNKNOWN", certificate)
-
-
-def _speaks_of(crl: RevocationList, certificate: Certificate, moment: Moment) -> bool:
-    """Whether absence from ``crl`` means "not revoked at ``moment``": it was in force then, or it is later and was made
-    while the certificate had not yet run out (after that an issuer may drop the entry)."""
-    if crl.this_update >= moment.when:
-        return crl.this_update <= certificate.not_after
-    return crl.next_update is not None and crl.next_update >= moment.when
-
-
-def _same_point(crl: RevocationList, certificate: Certificate) -> bool:
-    """A CRL that is one partition of several speaks only of the certificates that name its distribution point."""
-    if not crl.points:
-        return True
-    value = certificate.extensions.get(certs.CRL_POINTS, (False, b""))[1]
-    return any(point in value for point in crl.points)
-
-
-def _no_answer(judge: Judge, store: TrustStore, code: str, certificate: Certificate) -> None:
-    params = {"subject": certificate.subject_text, "issuer": certificate.issuer_text}
-    if store.policy.require_revocation:
-        judge.doubt(Aspect.REVOCATION, code, **params)
-    else:
-        judge.unknown(Aspect.REVOCATION, code, **params)

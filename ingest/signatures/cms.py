@@ -14,8 +14,9 @@ import enum
 import hmac
 from collections.abc import Mapping, Sequence
 
-from ingest.signatures import chain, crypto, der
+from ingest.signatures import chain, crypto, der, ocsp
 from ingest.signatures.certs import Algorithm, Certificate, RevocationList, parse_certificate, parse_crl
+from ingest.signatures.revocation import Source
 from ingest.signatures.trust import TrustStore
 from ingest.signatures.verdict import Aspect, Judge, Verdict
 
@@ -296,14 +297,30 @@ def timestamp_tokens(signer: SignerInfo) -> list[bytes]:
     return [value.raw for oid in STAMPS for value in signer.unsigned.get(oid, [])]
 
 
+def adobe_revocation(signer: SignerInfo) -> list[Source]:
+    """CRLs and OCSP answers of Adobe's revocationInfoArchival attribute (ISO 32000-1 §12.8.3.3.2)."""
+    out: list[Source] = []
+    try:
+        for value in (signer.signed or {}).get(ADOBE_REVOCATION, []):
+            for field in value.fields(0, 3):
+                entries = [item.raw for item in field.children[0].children] if field.tag in (0xA0, 0xA1) else []
+                if field.tag == 0xA0:
+                    out += [crl for raw in entries for crl in _lenient_crl(raw)]
+                else:
+                    out += ocsp.answers_from(entries)
+    except (der.DerError, IndexError):
+        pass  # what can be read still helps
+    return out
+
+
 def judge_timestamp(
     judge: Judge, token: bytes, content: Content, store: TrustStore, at: dt.datetime,
-    extra: Sequence[Certificate] = (), crls: Sequence[RevocationList] = (),
+    extra: Sequence[Certificate] = (), sources: Sequence[Source] = (),
 ) -> dt.datetime | None:  # fmt: skip
     """The time that an RFC 3161 token proves for ``content``, or None. A token that is wrong makes the signature
     INVALID; one whose authority is not known proves nothing and is noted."""
     inner = Judge("timestamp")
-    when = verify_timestamp(inner, token, content, store, at, extra, crls)
+    when = verify_timestamp(inner, token, content, store, at, extra, sources)
     result = inner.verdict()
     judge.blobs.update(result.blobs)
     summary = {"verdict": result.verdict.value, "reasons": list(result.reasons), **result.evidence}
@@ -319,7 +336,7 @@ def judge_timestamp(
 
 def verify_timestamp(
     judge: Judge, token: bytes, content: Content, store: TrustStore, at: dt.datetime,
-    extra: Sequence[Certificate] = (), crls: Sequence[RevocationList] = (), *, trailing: bool = False,
+    extra: Sequence[Certificate] = (), sources: Sequence[Source] = (), *, trailing: bool = False,
 ) -> dt.datetime | None:  # fmt: skip
     """Judge a timestamp token as a signature of its own; returns its time when it could be read."""
     judge.skip(Aspect.COVERAGE)
@@ -347,7 +364,7 @@ def verify_timestamp(
     if certificate is not None:
         chain.judge_chain(
             judge, certificate, (*data.certificates, *extra), store, chain.Moment(when, proven=True), at=at,
-            crls=(*data.crls, *crls), purpose=chain.TIME_STAMPING, role="timestamp",
+            sources=(*data.crls, *sources), purpose=chain.TIME_STAMPING, role="timestamp",
         )  # fmt: skip
     return when
 

@@ -104,4 +104,4 @@ def _judge_signer(
         proven = stamped or proven
     moment = cms.judge_time(judge, cms.claimed_time(signer) or claimed, proven, at)
     if certificate is not None:
-        chain.judge_chain(judge, certificate, data.certificates, store, moment, at=at, crls=data.crls)
+        chain.judge_chain(judge, certificate, data.certificates, store, moment, at=at, sources=data.crls)

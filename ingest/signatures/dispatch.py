@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import re
+from collections.abc import Callable
 
 from ingest.signatures import cms, der, seals, ses
 from ingest.signatures.trust import TrustStore
@@ -92,8 +93,8 @@ def _lone_structure(data: bytes, trust: TrustStore, at: dt.datetime) -> list[Jud
         pass
     else:
         judge = Judge(f"ses-{signature.version}")
-        seals.judge_seal_signature(judge, signature, None, trust, at)
         judge.skip(Aspect.COVERAGE)
+        _guarded(judge, lambda: seals.judge_seal_signature(judge, signature, None, trust, at))
         return [judge]
     try:
         seal = seals.read_seal(data)
@@ -102,8 +103,16 @@ def _lone_structure(data: bytes, trust: TrustStore, at: dt.datetime) -> list[Jud
     judge = Judge(f"seal-{seal.version}")
     judge.skip(Aspect.INTEGRITY)
     judge.skip(Aspect.COVERAGE)
-    seals.judge_seal(judge, seal, trust, at, None)
+    _guarded(judge, lambda: seals.judge_seal(judge, seal, trust, at, None))
     return [judge]
+
+
+def _guarded(judge: Judge, work: Callable[[], None]) -> None:
+    """Parts of a structure are read only when they are needed; a broken one is found then."""
+    try:
+        work()
+    except der.DerError as error:
+        judge.fail(Aspect.CRYPTOGRAPHY, "SIG-VALUE-BROKEN", detail=str(error))
 
 
 def _lone_cms(data: bytes, trust: TrustStore, at: dt.datetime) -> list[Judge]:
@@ -113,4 +122,9 @@ def _lone_cms(data: bytes, trust: TrustStore, at: dt.datetime) -> list[Judge]:
         parsed = cms.parse(data)
     except der.DerError:
         return []
-    return judge_signed_data(parsed, None, trust, at)
+    try:
+        return judge_signed_data(parsed, None, trust, at)
+    except der.DerError as error:
+        judge = Judge("cms")
+        judge.fail(Aspect.CRYPTOGRAPHY, "SIG-VALUE-BROKEN", detail=str(error))
+        return [judge]

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ingest.signatures import chain, der
+from ingest.signatures import chain, der, revocation
 from ingest.signatures.certs import Certificate, RevocationList, name_text, parse_certificate, parse_crl
 from ingest.signatures.trust import TrustError, TrustStore, blocks
 
@@ -82,7 +82,7 @@ def add(
     added: list[Item] = []
     for entry in read_any(data):
         if isinstance(entry, RevocationList):
-            if not any(chain.crl_issued(entry, parent) for parent in store.named(entry.issuer)):
+            if not any(revocation.crl_issued(entry, parent) for parent in store.named(entry.issuer)):
                 raise TrustError(f"the CRL of {name_text(entry.issuer)} is signed by no certificate of the store")
             _replace_older(folder, entry)
             added.append(_write(folder, "crl", entry, by, source, when, purpose))
@@ -188,7 +188,7 @@ def check(folder: Path, at: dt.datetime, days: int = 60) -> list[Notice]:
             out.append(Notice("no-provenance", item.name, "没有来源记录", "nobody wrote down where it came from"))
     for crl in store.crls:
         about = name_text(crl.issuer)
-        if not any(chain.crl_issued(crl, parent) for parent in store.named(crl.issuer)):
+        if not any(revocation.crl_issued(crl, parent) for parent in store.named(crl.issuer)):
             out.append(
                 Notice(
                     "crl-unsigned", about, "CRL 的签名不属于库中任何证书", "no certificate of the store signed the CRL"

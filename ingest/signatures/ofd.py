@@ -199,7 +199,7 @@ def judge_cms(
         proven = cms.judge_timestamp(judge, token, Content(signer.signature), store, at, data.certificates) or proven
     moment = cms.judge_time(judge, cms.claimed_time(signer) or claimed, proven, at, loose=True)
     if certificate is not None:
-        chain.judge_chain(judge, certificate, data.certificates, store, moment, at=at, crls=data.crls)
+        chain.judge_chain(judge, certificate, data.certificates, store, moment, at=at, sources=data.crls)
 
 
 def kind_of(signed_value: bytes) -> str:

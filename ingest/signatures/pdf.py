@@ -8,11 +8,12 @@ import datetime as dt
 import re
 from collections.abc import Sequence
 
-from ingest.signatures import chain, cms, der, seals, ses
+from ingest.signatures import chain, cms, der, ocsp, seals, ses
 from ingest.signatures.certs import Certificate, RevocationList, parse_certificate, parse_crl
 from ingest.signatures.cms import Content, Form
 from ingest.signatures.pdf_lean import read_plain_pdf
 from ingest.signatures.pdf_model import Changes, Coverage, PdfSignature, PdfStructure, PdfUnreadableError
+from ingest.signatures.revocation import Source
 from ingest.signatures.trust import TrustStore
 from ingest.signatures.verdict import Aspect, Cause, Effect, FileVerdict, Judge, Verdict, fold, worst
 
@@ -76,7 +77,7 @@ class _Help:
     """Validation data that came inside the file: believed only by their issuers' signatures."""
 
     certificates: tuple[Certificate, ...]
-    crls: tuple[RevocationList, ...]
+    sources: tuple[Source, ...]
 
 
 def _help(structure: PdfStructure) -> _Help:
@@ -92,7 +93,7 @@ def _help(structure: PdfStructure) -> _Help:
             crls.append(parse_crl(raw))
         except der.DerError:
             continue
-    return _Help(tuple(certificates), tuple(crls))
+    return _Help(tuple(certificates), (*crls, *ocsp.answers_from(structure.ocsps)))
 
 
 def judge_structure(data: bytes, structure: PdfStructure, store: TrustStore, at: dt.datetime) -> list[Judge]:
@@ -142,7 +143,7 @@ def _document_timestamp(
 ) -> dt.datetime | None:
     judge.kind = "pdf-document-timestamp"
     return cms.verify_timestamp(
-        judge, signature.contents, content, store, at, helped.certificates, helped.crls, trailing=True
+        judge, signature.contents, content, store, at, helped.certificates, helped.sources, trailing=True
     )
 
 
@@ -173,14 +174,14 @@ def _judge_signature(
     judge.kind = _kind(signature, data, certificate)
     proven = None
     for token in cms.timestamp_tokens(signer):
-        stamped = cms.judge_timestamp(judge, token, Content(signer.signature), store, at, extra, helped.crls)
+        stamped = cms.judge_timestamp(judge, token, Content(signer.signature), store, at, extra, helped.sources)
         proven = min(filter(None, (proven, stamped)), default=None)
     if proven is None and archived is not None and certificate is not None and archived <= certificate.not_after:
         proven = archived
     moment = cms.judge_time(judge, cms.claimed_time(signer) or claimed, proven, at)
     if certificate is not None:
-        crls = (*data.crls, *helped.crls)
-        chain.judge_chain(judge, certificate, extra, store, moment, at=at, crls=crls)
+        sources = (*data.crls, *cms.adobe_revocation(signer), *helped.sources)
+        chain.judge_chain(judge, certificate, extra, store, moment, at=at, sources=sources)
 
 
 def _kind(signature: PdfSignature, data: cms.SignedData, certificate: Certificate | None) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest.signatures import TrustError, TrustPolicy, TrustStore, chain
+from ingest.signatures import TrustError, TrustPolicy, TrustStore, chain, revocation
 from ingest.signatures.certs import parse_certificate, parse_crl
 from ingest.signatures.chain import Moment, judge_chain
 from ingest.signatures.verdict import Aspect, Judge, Outcome
@@ -203,7 +203,7 @@ def test_crl_partition_serves_the_certificates_that_name_it(w: World) -> None:
 
 def test_leaf_cannot_sign_crls(w: World) -> None:
     by_leaf = crl(Holder(w.signer.raw, w.signer.key, w.authority.common), {})
-    assert not chain.crl_issued(parse_crl(by_leaf), parse_certificate(w.authority.raw))
+    assert not revocation.crl_issued(parse_crl(by_leaf), parse_certificate(w.authority.raw))
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl command")

@@ -35,6 +35,7 @@ class Style:
     content_type: str | None = None
     second_digest: bool = False
     raw_rs: bool = False
+    further: tuple[bytes, ...] = ()  # more signed attributes
 
 
 _DIGEST_OIDS = {"sha1": "1.3.14.3.2.26", "md5": "1.2.840.113549.2.5", "sha512": "2.16.840.1.101.3.4.2.3"}
@@ -71,7 +72,7 @@ def signed_data(holder: Holder, content: bytes, style: Style | None = None) -> b
         if style.signing_certificate is not None:
             digest = hashlib.sha256(style.signing_certificate).digest()
             parts.append(attribute("1.2.840.113549.1.9.16.2.47", seq(seq(seq(octets(digest))))))
-        signed = b"".join(sorted(parts))
+        signed = b"".join(sorted([*parts, *style.further]))
         message = tlv(0x31, signed)
     else:
         message = inside if inside is not None else content
