@@ -142,7 +142,7 @@ def _judge_references(package: Package, found: _Found, judge: Judge, info: etree
         expected = cms.read_digest_text(value(entry, "CheckValue") or "")
         if expected is None:
             judge.fail(Aspect.INTEGRITY, "SIG-OFD-XML", detail=f"CheckValue {part[:120]}")
-        elif name is not None and not hmac.compare_digest(expected, Content(package.read(part)).digest(name)):
+        elif name is not None and not hmac.compare_digest(expected, package.digest(part, name)):
             judge.fail(Aspect.INTEGRITY, "SIG-OFD-PART-CHANGED", part=part)
         covered.add(part)
     found.covered = frozenset(covered)
@@ -291,7 +291,7 @@ def reachable(package: Package, root: str) -> frozenset[str]:
         for element in tree.iter():
             texts = [element.text or "", *map(str, element.attrib.values())]
             for text in texts:
-                if 2 < len(text) < 300:
+                if text.replace("\\", "/").rpartition("/")[2].strip() in package.base_names:
                     for base in bases:
                         target = package.resolve(text, base)
                         if target is not None and target not in seen:

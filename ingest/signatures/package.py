@@ -12,6 +12,8 @@ from collections.abc import Iterator
 
 from lxml import etree
 
+from ingest.signatures import crypto
+
 MAX_ENTRIES = 20_000
 MAX_ENTRY = 256 << 20
 MAX_TOTAL = 1 << 30
@@ -84,6 +86,8 @@ class Package:
                 raise PackageError("SIG-OFD-LIMIT", f"more than {MAX_TOTAL} bytes")
             self._infos[name] = info
         self._cache: dict[str, bytes] = {}
+        self._digests: dict[tuple[str, str], bytes] = {}
+        self.base_names = frozenset(posixpath.basename(name) for name in self._infos)
 
     @property
     def names(self) -> list[str]:
@@ -108,6 +112,13 @@ class Package:
                 raise PackageError("SIG-OFD-UNREADABLE", f"{name[:120]}: size differs")
             self._cache[name] = data
         return self._cache[name]
+
+    def digest(self, name: str, algorithm: str) -> bytes:
+        """A member's digest, taken once however many signatures refer to it."""
+        key = (name, algorithm)
+        if key not in self._digests:
+            self._digests[key] = crypto.digest(algorithm, self.read(name))
+        return self._digests[key]
 
     def resolve(self, location: str, base: str) -> str | None:
         """The member that an ST_Loc means: from the root when it begins with ``/``, else from the folder of ``base``,

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from ingest.signatures import chain, cms, der, ocsp, seals, ses
 from ingest.signatures.certs import Certificate, RevocationList, parse_certificate, parse_crl
 from ingest.signatures.cms import Content, Form
-from ingest.signatures.pdf_lean import read_plain_pdf
+from ingest.signatures.pdf_lean import holds_no_signature, read_plain_pdf
 from ingest.signatures.pdf_model import Changes, Coverage, PdfSignature, PdfStructure, PdfUnreadableError
 from ingest.signatures.revocation import Source
 from ingest.signatures.trust import TrustStore
@@ -31,6 +31,8 @@ def verify_pdf(data: bytes, name: str, store: TrustStore, at: dt.datetime) -> Fi
     try:
         structure = structure or _read_any_pdf(data)
     except PdfUnreadableError as error:
+        if error.code == "SIG-PDF-UNREADABLE" and marks == 0 and holds_no_signature(data):
+            return FileVerdict(name, Verdict.UNSIGNED, (), (), store.digest, judged_at)
         # A file that shows marks of a signature but cannot be read is not what was signed; without marks nobody knows.
         broken = error.code != "SIG-PDF-ENCRYPTED" and marks > 0
         effect = Effect.INVALID if broken else Effect.INDETERMINATE
@@ -46,10 +48,23 @@ def verify_pdf(data: bytes, name: str, store: TrustStore, at: dt.datetime) -> Fi
 
 
 def _read_any_pdf(data: bytes) -> PdfStructure:
-    """The full reading; pyHanko takes a second to import, so it waits for the first file that needs it."""
+    """The full reading; pyHanko takes a second to import, so it waits for the first file that needs it. A file that breaks
+    the standard in ways that pyHanko can read over is judged too, but never better than INDETERMINATE."""
     from ingest.signatures.pdf_full import read_pdf
 
-    return read_pdf(data)
+    try:
+        return read_pdf(data)
+    except PdfUnreadableError as error:
+        if error.code != "SIG-PDF-UNREADABLE":
+            raise
+        try:
+            structure = read_pdf(data, strict=False)
+        except PdfUnreadableError:
+            raise error from None
+        if not structure.signatures:
+            raise
+        cause = Cause("SIG-PDF-SLOPPY", Effect.INDETERMINATE, {"detail": error.detail})
+        return dataclasses.replace(structure, causes=(cause,))
 
 
 def _trailing(data: bytes) -> bool:

@@ -76,12 +76,13 @@ def install_fast_hex_reader() -> bool:
     return True
 
 
-def read_pdf(data: bytes) -> PdfStructure:
-    """The signatures of a PDF as pyHanko sees them. PdfUnreadableError when the file cannot be read or decrypted."""
+def read_pdf(data: bytes, *, strict: bool = True) -> PdfStructure:
+    """The signatures of a PDF as pyHanko sees them; ``strict`` False lets it read over breaches of the standard.
+    PdfUnreadableError when the file cannot be read or decrypted."""
     install_fast_hex_reader()
     stream = io.BytesIO(data)
     try:
-        reader = PdfFileReader(stream, strict=True)
+        reader = PdfFileReader(stream, strict=strict)
         encrypted = reader.encrypted and reader.decrypt(b"").status is AuthStatus.FAILED
     except Exception as error:  # pyHanko raises whatever its parts raise on hostile input
         raise PdfUnreadableError("SIG-PDF-UNREADABLE", describe(error)) from error

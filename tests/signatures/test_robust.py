@@ -18,6 +18,7 @@ from ingest.signatures.pdf_lean import read_plain_pdf
 from . import fuzz
 from .pki import ofd_cases, pdf_cases
 from .pki.ca import AT, world
+from .pki.pdf import Layout
 
 PDFS = list(pdf_cases.cases())
 PLAIN = [case for case in PDFS if read_plain_pdf(case.data) is not None]
@@ -170,3 +171,13 @@ def test_a_password_makes_the_verdict_indeterminate() -> None:
 def test_sealed_pdf_is_seen_although_pyhanko_skips_it() -> None:
     data = pdf_cases.make("seal_v4", world("sm2").signer)
     assert [s.subfilter for s in read_pdf(data).signatures] == ["/GM.sm2seal"]
+
+
+def test_sloppy_files_are_read_leniently_but_never_believed() -> None:
+    sloppy = pdf_cases.unsigned_pdf().replace(b"/Size 8/", b"/Size 3/")
+    assert verify(sloppy, "x", TrustStore(), AT).verdict is Verdict.UNSIGNED
+    assert verify(b"%PDF-1.7\nnothing", "x", TrustStore(), AT).reasons == ("SIG-PDF-UNREADABLE",)
+    w = world("rsa")
+    signed = verify(pdf_cases.make("rsa", w.signer, layout=Layout(sloppy=True)), "x", w.store(), AT)
+    assert (signed.verdict, signed.reasons) == (Verdict.INDETERMINATE, ("SIG-PDF-SLOPPY",))
+    assert signed.signatures[0].verdict is Verdict.VALID  # what was signed is intact; what is shown is not certain
