@@ -93,9 +93,13 @@ def verify(key: PublicKey, algorithm: Algorithm, signature: bytes, message: byte
         if digest_name not in (None, "sm3"):
             raise UnsupportedError(f"digest {digest_name} with an SM2 key")
         try:
-            return Check(sm2.verify(key.bits, signature, message), "SM2-SM3")
+            sm2.za(key.bits)
         except sm2.Sm2Error as error:
             raise UnsupportedError(str(error)) from error
+        try:
+            return Check(sm2.verify(key.bits, signature, message), "SM2-SM3")
+        except sm2.Sm2Error:
+            return Check(False, "SM2-SM3")  # bytes that are no signature value are a wrong one
     return _verify_other(_load(key.raw), algorithm, signature, message, digest_name)
 
 

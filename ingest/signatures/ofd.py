@@ -63,6 +63,8 @@ def _listed(package: Package, root: str, causes: list[Cause]) -> list[_Found]:
     out: dict[str, _Found] = {}
     for pointer in descendants(package.xml(root), "Signatures"):
         location = (pointer.text or "").strip()
+        if not location:
+            continue  # some producers write the element and leave it empty
         part = package.resolve(location, root)
         if part is None:
             causes.append(Cause("SIG-OFD-DANGLING", Effect.INVALID, {"part": location[:200]}))

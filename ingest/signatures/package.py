@@ -138,11 +138,12 @@ class Package:
         return parse_xml(self.read(name), name)
 
 
-def parse_xml(data: bytes, name: str) -> etree._Element:
-    """Hostile XML as a tree: no DOCTYPE, no entities, no network, bounded size and depth."""
+def parse_xml(data: bytes, name: str, *, large: bool = False) -> etree._Element:
+    """Hostile XML as a tree: no DOCTYPE, no entities, no network, bounded size and depth. ``large`` lifts libxml2's own
+    limits (10 MB of text), which a package with Base64 files in it exceeds; ours stays."""
     if len(data) > MAX_XML:
         raise PackageError("SIG-OFD-LIMIT", name[:120])
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, recover=False)
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=large, recover=False)
     try:
         root = etree.fromstring(data, parser)
     except (etree.XMLSyntaxError, ValueError) as error:

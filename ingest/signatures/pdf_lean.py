@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import logging
+import re
 from typing import Any
 
 import pikepdf
@@ -17,6 +18,7 @@ from ingest.signatures.pdf_model import Changes, Coverage, PdfSignature, PdfStru
 # Its warnings repeat content of the files; a file that makes one is read in full.
 logging.getLogger("pikepdf").setLevel(logging.CRITICAL)
 
+_TRACES = re.compile(rb"ByteRange|SubFilter|/Sig|SigFlags|DocTimeStamp")
 _PLAIN = frozenset({"/adbe.pkcs7.detached", "/ETSI.CAdES.detached", "/GM.sm2seal"})
 MAX_FIELDS = 2000
 
@@ -38,7 +40,10 @@ def read_plain_pdf(data: bytes) -> PdfStructure | None:
 
 
 def holds_no_signature(data: bytes) -> bool:
-    """Whether qpdf, mending what it can, finds no object with a byte range in the file: sloppy, but not signed."""
+    """Whether nothing in the bytes speaks of a signature, and qpdf, mending what it can, finds no object with a byte range
+    (names may be written in escapes): sloppy, but not signed."""
+    if _TRACES.search(data):
+        return False
     try:
         with pikepdf.open(io.BytesIO(data), suppress_warnings=True) as pdf:
             return not any(isinstance(item, pikepdf.Dictionary) and "/ByteRange" in item for item in pdf.objects)

@@ -51,7 +51,7 @@ _METHODS = {
 def verify_xml(data: bytes, name: str, store: TrustStore, at: dt.datetime) -> FileVerdict | None:
     """The verdict on an XML file, or None when it holds no signature at all. Bad content never raises."""
     try:
-        root = parse_xml(data, name)
+        root = parse_xml(data, name, large=True)
         found = [(e, True) for e in root.iter(f"{{{DS}}}Signature")]
         found += [(e, False) for e in descendants(root, "电子签名") if not len(found) > MAX_SIGNATURES]
         if not found:
@@ -245,10 +245,12 @@ def _certificates(element: etree._Element) -> list[Certificate]:
 def _named_certificate(
     judge: Judge, properties: etree._Element | None, certificates: Sequence[Certificate]
 ) -> Certificate | None:
-    """The certificate that XAdES' SigningCertificate names by digest; without XAdES the first in KeyInfo."""
+    """The certificate that XAdES' SigningCertificate names by digest; without XAdES the first in KeyInfo that issued none of
+    the others, for the order there is free."""
     named = descendants(properties, "CertDigest") if properties is not None else []
     if not named:
-        return certificates[0] if certificates else None
+        issuers = {c.issuer for c in certificates if not c.self_issued}
+        return next((c for c in certificates if c.subject not in issuers), None)
     name = _DIGESTS.get(_method(child(named[0], "DigestMethod"))[0])
     expected = cms.read_digest_text(value(named[0], "DigestValue") or "")
     if name is None or expected is None:

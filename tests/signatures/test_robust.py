@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import pickle
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -181,3 +182,16 @@ def test_sloppy_files_are_read_leniently_but_never_believed() -> None:
     signed = verify(pdf_cases.make("rsa", w.signer, layout=Layout(sloppy=True)), "x", w.store(), AT)
     assert (signed.verdict, signed.reasons) == (Verdict.INDETERMINATE, ("SIG-PDF-SLOPPY",))
     assert signed.signatures[0].verdict is Verdict.VALID  # what was signed is intact; what is shown is not certain
+
+
+GOOD = [case for case in [*PDFS[::3], *OFDS] if case.verdict is Verdict.VALID]
+
+
+@pytest.mark.parametrize("case", GOOD, ids=lambda case: case.name)
+def test_a_package_can_be_judged_again_from_its_own_evidence(case: ofd_cases.Case, tmp_path: Path) -> None:
+    """The certificates and CRLs kept beside a verdict, in a flat folder, give the same verdict without the old store."""
+    first = verify(case.data, "x", case.store, AT)
+    for name, data in first.evidence_files().items():
+        (tmp_path / name).write_bytes(data)
+    again = verify(case.data, "x", TrustStore.load(tmp_path), dt.datetime.fromisoformat(first.judged_at))
+    assert (again.verdict, again.signatures) == (first.verdict, first.signatures)

@@ -38,6 +38,8 @@ def xml_cases() -> Iterator[Case]:
         )
         yield case("valid", "dsig", good, "SIG-TIME-UNKNOWN")
         yield case("valid", "dsig_by_id", enveloped(w.signer, family, XmlStyle(uri="#case")))
+        chain = (w.root.raw, w.authority.raw)
+        yield case("valid", "dsig_root_first", enveloped(w.signer, family, XmlStyle(chain=chain)))
         yield case("valid", "dsig_exclusive", enveloped(w.signer, family, XmlStyle(form=EXC)))
         yield case("valid", "xades", xades, "SIG-TIME-CLAIMED-ONLY")
         yield case("valid", "xades_inclusive", enveloped(w.signer, family, XmlStyle(xades=True)))
@@ -157,6 +159,14 @@ def test_verdict(case: Case) -> None:
     assert found.verdict is case.verdict, found.as_json()
     codes = {cause.code for cause in found.causes} | {c.code for s in found.signatures for c in s.causes}
     assert case.code is None or case.code in (found.reasons if case.verdict.value != "VALID" else codes), found.reasons
+
+
+def test_file_content_of_many_megabytes_inside_signed_xml() -> None:
+    w = world("rsa")
+    body = BODY.replace("</case>", f"<data>{'QUJD' * 3_000_000}</data></case>")
+    data = enveloped(w.signer, "rsa", body=body)
+    assert verify(data, "x", w.store(), AT).verdict is Verdict.VALID
+    assert verify(data.replace(b"QUJDQUJD", b"QUJDQUJE", 1), "x", w.store(), AT).verdict is Verdict.INVALID
 
 
 @pytest.mark.parametrize("family", ["sm2", "gbt35275", "rsa", "ec"])

@@ -222,6 +222,7 @@ def _seal_cases(kind: str, w: World, store: TrustStore) -> Iterator[Case]:
         "signed_data_oid_as_algorithm": (SignStyle(algorithm="1.2.156.10197.6.1.4.2.2"), Verdict.VALID, None),
         "unknown_algorithm": (SignStyle(algorithm="1.2.3.4.5"), Verdict.INDETERMINATE, "SIG-ALGORITHM-UNKNOWN"),
         "wrong_data_hash": (SignStyle(wrong_hash=True), Verdict.INVALID, "SIG-DIGEST-MISMATCH"),
+        "value_is_no_value": (SignStyle(value=b"no signature"), Verdict.INVALID, "SIG-VALUE-WRONG"),
         "wrong_value": (SignStyle(break_value=True), Verdict.INVALID, "SIG-VALUE-WRONG"),
     }
     if kind == "v1":
@@ -273,6 +274,11 @@ def _several(w: World, store: TrustStore) -> Iterator[Case]:
     yield Case("invalid__ofd_two_signatures__second_broken", pack(broken), store, Verdict.INVALID, "SIG-VALUE-WRONG")
     unlisted = {**both, LIST: first[LIST]}
     yield Case("invalid__ofd_two_signatures__second_unlisted", pack(unlisted), store, Verdict.INVALID, "SIG-OFD-ORPHAN")
+    empty = {
+        **document(),
+        "OFD.xml": document()["OFD.xml"].replace(b"</ofd:DocBody>", b"<ofd:Signatures/></ofd:DocBody>"),
+    }
+    yield Case("unsigned__ofd__empty_pointer", pack(empty), store, Verdict.UNSIGNED, None)
     yield Case("unsigned__ofd", pack(document()), store, Verdict.UNSIGNED, None)
     require = w.store(crls=False, require=True)
     yield Case(

@@ -36,6 +36,7 @@ class SignStyle:
     algorithm: str = SM2_SM3
     time_text: str = ""  # V1: free text instead of an ASN.1 time
     timestamp: bytes | None = None
+    value: bytes | None = None  # instead of a signature value
     seal: bytes | None = None  # another seal than the one given
 
 
@@ -97,6 +98,7 @@ def seal_signature(signer: Holder, seal: bytes, version: str, content: bytes, st
         value = r.to_bytes(32, "big") + s.to_bytes(32, "big")
     elif style.padded_integers:
         value = seq(tlv(0x02, b"\0\0" + r.to_bytes(32, "big")), tlv(0x02, b"\0\0" + s.to_bytes(32, "big")))
+    value = style.value if style.value is not None else value
     outer = bits(value, style.unused_bits)
     if version == "v1":
         return seq(tbs, outer)

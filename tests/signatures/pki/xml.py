@@ -37,10 +37,15 @@ class XmlStyle:
     named: bytes | None = None
     digest: str | None = None
     transform: str = ""
+    chain: tuple[bytes, ...] = ()  # certificates written before the signer's
 
 
 def b64(data: bytes) -> str:
     return base64.b64encode(data).decode()
+
+
+def _tree(text: str | bytes) -> etree._Element:
+    return etree.fromstring(text, etree.XMLParser(huge_tree=True))
 
 
 def c14n(element: etree._Element, form: str) -> bytes:
@@ -57,7 +62,7 @@ def enveloped(holder: Holder, family: str, style: XmlStyle | None = None, body: 
         name = "sha1" if method.endswith("sha1") else digest_name
         return b64(hashlib.new(name, data).digest())
 
-    root = etree.fromstring(body)
+    root = _tree(body)
     target = root if style.uri in ("", "#case") else root.xpath(f"//*[@Id='{style.uri[1:]}']")[0]
     transforms = (
         f'<Transform Algorithm="{DS}enveloped-signature"/><Transform Algorithm="{style.form}"/>{style.transform}'
@@ -73,9 +78,8 @@ def enveloped(holder: Holder, family: str, style: XmlStyle | None = None, body: 
             f'<DigestMethod Algorithm="{method}"/><DigestValue>{digest(named)}</DigestValue></x:CertDigest></x:Cert>'
             "</x:SigningCertificateV2></x:SignedSignatureProperties></x:SignedProperties></x:QualifyingProperties></Object>"
         )
-    certificate = (
-        f"<X509Data><X509Certificate>{b64(holder.raw)}</X509Certificate></X509Data>" if style.certificate else ""
-    )
+    listed = "".join(f"<X509Certificate>{b64(raw)}</X509Certificate>" for raw in (*style.chain, holder.raw))
+    certificate = f"<X509Data>{listed}</X509Data>" if style.certificate else ""
 
     def whole(references: str, value: str) -> bytes:
         info = (
@@ -89,11 +93,11 @@ def enveloped(holder: Holder, family: str, style: XmlStyle | None = None, body: 
         return body.replace("</case>", signature + "</case>").encode()
 
     if style.xades and style.sign_properties:
-        draft = etree.fromstring(whole(references, ""))
+        draft = _tree(whole(references, ""))
         element = draft.xpath("//*[@Id='props']")[0]
         transform = f'<Transform Algorithm="{style.form}"/>'
         references += _reference("#props", digest(c14n(element, style.form)), method, transform)
-    draft = etree.fromstring(whole(references, ""))
+    draft = _tree(whole(references, ""))
     message = c14n(draft.find(f".//{{{DS}}}SignedInfo"), style.form)
     value = holder.key.sign(message)
     if family == "ec":
@@ -119,7 +123,7 @@ def eep(holder: Holder, *, rule: str = "c14n", as_cms: bool = False) -> bytes:
 
     message = target.encode()
     if rule == "c14n":
-        element = etree.fromstring(whole(""))[1]
+        element = _tree(whole(""))[1]
         message = c14n(element, INC)
     value = signed_data(holder, message, Style(gm=True)) if as_cms else holder.key.sign(message)
     block = (
