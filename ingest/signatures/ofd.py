@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import hmac
 import posixpath
+import re
 from collections.abc import Sequence
 
 from lxml import etree
@@ -22,6 +23,7 @@ from ingest.signatures.verdict import Aspect, Cause, Effect, FileVerdict, Judge,
 
 MAX_SIGNATURES = 500
 ENTRIES = "OFDEntries.xml"
+_TRACES = re.compile(rb"(?i)signedvalue\.dat|signature\.xml|seal\.esl")
 
 
 class _Found:
@@ -52,6 +54,8 @@ def verify_ofd(data: bytes, name: str, store: TrustStore, at: dt.datetime) -> Fi
     _judge_coverage(package, root, found, judges)
     verdicts = [judge.verdict() for judge in judges]
     verdicts += _entries(package, store, at)
+    if not verdicts and _TRACES.search(data):
+        causes.append(Cause("SIG-OFD-HIDDEN", Effect.INDETERMINATE))
     verdict = worst([*(v.verdict for v in verdicts), *([fold(causes)] if causes else [])])
     return FileVerdict(name, verdict, tuple(verdicts), tuple(causes), store.digest, judged_at)
 

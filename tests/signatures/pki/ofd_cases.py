@@ -266,6 +266,13 @@ def _cms_cases(w: World, store: TrustStore) -> Iterator[Case]:
     yield Case("invalid__ofd_cms__two_digests", pack(doubled), store, Verdict.INVALID, "SIG-CMS-ATTRIBUTES")
 
 
+def _with_stray_member(data: bytes) -> bytes:
+    """A local member in front that the directory does not list; zipfile reads over a prefix."""
+    name = b"Doc_0/Signs/Sign_0/SignedValue.dat"
+    header = b"PK\3\4" + bytes(22) + len(name).to_bytes(2, "little") + b"\0\0"
+    return header + name + data
+
+
 def _several(w: World, store: TrustStore) -> Iterator[Case]:
     first = recipe("v4").parts()
     both = recipe("gbt35275_attributes").parts(first, number=1)
@@ -280,6 +287,10 @@ def _several(w: World, store: TrustStore) -> Iterator[Case]:
     }
     yield Case("unsigned__ofd__empty_pointer", pack(empty), store, Verdict.UNSIGNED, None)
     yield Case("unsigned__ofd", pack(document()), store, Verdict.UNSIGNED, None)
+    hidden = _with_stray_member(pack(document()))
+    yield Case(
+        "indeterminate__ofd__parts_struck_from_directory", hidden, store, Verdict.INDETERMINATE, "SIG-OFD-HIDDEN"
+    )
     require = w.store(crls=False, require=True)
     yield Case(
         "indeterminate__ofd_v4__revocation_required",
