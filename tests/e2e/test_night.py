@@ -40,6 +40,7 @@ def test_a_night_ends_as_expected_and_a_second_takes_nothing_twice(sample: Night
         sample.objects.fetch(row["object_key"], package)
         assert bagit_valid(package, tmp_path) == []
         assert verify(package).findings == ()
+    assert main(["verify", "--bagit", *map(str, tmp_path.glob("*.zip"))]) == 0
 
     again = sample.run("the next night")
     assert again.total.received == 0
