@@ -1,3 +1,3 @@
-from nights import night, undisturbed
+from chaos_night import night, undisturbed
 
 __all__ = ["night", "undisturbed"]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from nights import DAG, RUN, Night
+from chaos_night import DAG, RUN, Night
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from nights import NightHome
+from night_home import NightHome
 
 from ingest.servers.ports import Ports
 from ingest.servers.seaweed import SeaweedServer

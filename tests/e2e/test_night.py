@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from nights import NightHome
+from night_home import NightHome
 
 import samplenight
 from ingest.cli import main

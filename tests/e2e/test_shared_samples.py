@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from nights import NightHome
+from night_home import NightHome
 
 import samplenight
 from ingest.steps.receive import staged
