@@ -17,8 +17,7 @@ from collections.abc import Mapping, Sequence
 from ingest.signatures import chain, crypto, der, ocsp
 from ingest.signatures.certs import Algorithm, Certificate, RevocationList, parse_certificate, parse_crl
 from ingest.signatures.revocation import Source
-from ingest.signatures.trust import TrustStore
-from ingest.signatures.verdict import Aspect, Judge, Verdict
+from ingest.signatures.verdict import Aspect, Judge
 
 SIGNED_DATA = frozenset({"1.2.840.113549.1.7.2", crypto.SIGNED_DATA_GM})
 DATA = frozenset({"1.2.840.113549.1.7.1", "1.2.156.10197.6.1.4.2.1"})
@@ -311,62 +310,6 @@ def adobe_revocation(signer: SignerInfo) -> list[Source]:
     except (der.DerError, IndexError):
         pass  # what can be read still helps
     return out
-
-
-def judge_timestamp(
-    judge: Judge, token: bytes, content: Content, store: TrustStore, at: dt.datetime,
-    extra: Sequence[Certificate] = (), sources: Sequence[Source] = (),
-) -> dt.datetime | None:  # fmt: skip
-    """The time that an RFC 3161 token proves for ``content``, or None. A token that is wrong makes the signature
-    INVALID; one whose authority is not known proves nothing and is noted."""
-    inner = Judge("timestamp")
-    when = verify_timestamp(inner, token, content, store, at, extra, sources)
-    result = inner.verdict()
-    judge.blobs.update(result.blobs)
-    summary = {"verdict": result.verdict.value, "reasons": list(result.reasons), **result.evidence}
-    judge.evidence.setdefault("timestamps", []).append(summary)
-    if result.verdict is Verdict.VALID:
-        return when
-    if result.verdict is Verdict.INVALID:
-        judge.fail(Aspect.TIME, "SIG-TIMESTAMP-INVALID", reasons=", ".join(result.reasons))
-    else:
-        judge.note(Aspect.TIME, "SIG-TIMESTAMP-UNTRUSTED", reasons=", ".join(result.reasons))
-    return None
-
-
-def verify_timestamp(
-    judge: Judge, token: bytes, content: Content, store: TrustStore, at: dt.datetime,
-    extra: Sequence[Certificate] = (), sources: Sequence[Source] = (), *, trailing: bool = False,
-) -> dt.datetime | None:  # fmt: skip
-    """Judge a timestamp token as a signature of its own; returns its time when it could be read."""
-    judge.skip(Aspect.COVERAGE)
-    try:
-        data = parse(token, trailing=trailing)
-        if data.content_type != TST_INFO or data.content is None or len(data.signers) != 1:
-            raise der.DerError("not a timestamp token")
-        fields = der.read(data.content).fields(5)
-        imprint_algorithm, imprint = fields[2].fields(2, 2)
-        name = crypto.DIGESTS.get(Algorithm.read(imprint_algorithm).oid, "")
-        when = fields[4].time()
-        judge.evidence["signing_time"] = {"proven": when.isoformat()}
-        if not name:
-            judge.doubt(Aspect.INTEGRITY, "SIG-DIGEST-UNKNOWN", algorithm=Algorithm.read(imprint_algorithm).oid)
-        elif not hmac.compare_digest(imprint.octets(), content.digest(name)):
-            judge.fail(Aspect.INTEGRITY, "SIG-TIMESTAMP-MISMATCH")
-        elif name in crypto.WEAK_DIGESTS:
-            judge.doubt(Aspect.INTEGRITY, "SIG-WEAK-ALGORITHM", algorithm=name.upper(), where="TSTInfo")
-    except der.DerError as error:
-        judge.fail(Aspect.INTEGRITY, "SIG-CMS-BROKEN", detail=str(error))
-        return None
-    certificate = judge_signer(judge, data, data.signers[0], Content(data.content), Form.INSIDE, extra)
-    if when > at + chain.CLOCK_SKEW:
-        judge.fail(Aspect.TIME, "SIG-TIME-FUTURE", when=when.isoformat())
-    if certificate is not None:
-        chain.judge_chain(
-            judge, certificate, (*data.certificates, *extra), store, chain.Moment(when, proven=True), at=at,
-            sources=(*data.crls, *sources), purpose=chain.TIME_STAMPING, role="timestamp",
-        )  # fmt: skip
-    return when
 
 
 def judge_time(

@@ -20,6 +20,7 @@ _INDEFINITE = re.compile(
 )  # a constructed element of indefinite length, or the same bytes by chance
 MAX_CHILDREN = 100_000
 MAX_DEPTH = 64
+MAX_TEXT = 1024  # bytes of a string that a report shows
 
 
 class DerError(ValueError):
@@ -96,15 +97,16 @@ class Tlv:
         return content[1:]
 
     def text(self) -> str:
-        """Any string type as text fit for a report: control characters replaced, undecodable bytes shown as U+FFFD."""
-        raw = self.content
+        """Any string type as text fit for a report: cut at MAX_TEXT, control characters replaced, undecodable bytes shown as
+        U+FFFD."""
+        raw = self.content[:MAX_TEXT]
         if self.tag == 0x1E:
             out = raw.decode("utf-16-be", "replace")
         elif self.tag == 0x1C:
             out = raw.decode("utf-32-be", "replace")
         else:
             try:
-                out = raw.decode("utf-8")
+                out = raw.decode("utf-8", "strict" if len(raw) < MAX_TEXT else "ignore")
             except UnicodeDecodeError:
                 # Chinese text in string types that cannot hold it is GBK in practice.
                 out = raw.decode("gb18030", "replace")

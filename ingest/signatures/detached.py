@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Collection, Sequence
 from pathlib import PurePosixPath
 
-from ingest.signatures import chain, cms, der
+from ingest.signatures import chain, cms, der, timestamps
 from ingest.signatures.cms import Content, Form
 from ingest.signatures.trust import TrustStore
 from ingest.signatures.verdict import Aspect, Cause, Effect, FileVerdict, Judge, fold, worst
@@ -100,7 +100,9 @@ def _judge_signer(
     certificate = cms.judge_signer(judge, data, signer, content, form)
     proven = None
     for token in cms.timestamp_tokens(signer):
-        stamped = cms.judge_timestamp(judge, token, Content(signer.signature), store, at, data.certificates, data.crls)
+        stamped = timestamps.judge_timestamp(
+            judge, token, Content(signer.signature), store, at, data.certificates, data.crls
+        )
         proven = stamped or proven
     moment = cms.judge_time(judge, cms.claimed_time(signer) or claimed, proven, at)
     if certificate is not None:

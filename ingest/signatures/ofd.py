@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from lxml import etree
 
-from ingest.signatures import chain, cms, der, seals, ses, sm2
+from ingest.signatures import chain, cms, der, seals, ses, sm2, timestamps
 from ingest.signatures.cms import Content, Form
 from ingest.signatures.crypto import WEAK_DIGESTS
 from ingest.signatures.package import Package, PackageError, child, descendants, local, value
@@ -22,6 +22,7 @@ from ingest.signatures.trust import TrustStore
 from ingest.signatures.verdict import Aspect, Cause, Effect, FileVerdict, Judge, SignatureVerdict, Verdict, fold, worst
 
 MAX_SIGNATURES = 500
+MAX_NAMED = 200  # parts that the evidence names
 ENTRIES = "OFDEntries.xml"
 _TRACES = re.compile(rb"(?i)signedvalue\.dat|signature\.xml|seal\.esl")
 
@@ -202,7 +203,9 @@ def judge_cms(
     certificate = cms.judge_signer(judge, data, signer, content, Form.DIGEST_INSIDE)
     proven = None
     for token in cms.timestamp_tokens(signer):
-        proven = cms.judge_timestamp(judge, token, Content(signer.signature), store, at, data.certificates) or proven
+        proven = (
+            timestamps.judge_timestamp(judge, token, Content(signer.signature), store, at, data.certificates) or proven
+        )
     moment = cms.judge_time(judge, cms.claimed_time(signer) or claimed, proven, at, loose=True)
     if certificate is not None:
         chain.judge_chain(judge, certificate, data.certificates, store, moment, at=at, sources=data.crls)
@@ -256,7 +259,7 @@ def _judge_coverage(package: Package, root: str, found: Sequence[_Found], judges
     shown: frozenset[str] | None = None
     for item, judge in zip(found, judges, strict=True):
         uncovered = [n for n in package if n not in item.covered and n not in infrastructure]
-        judge.evidence["uncovered"] = sorted(uncovered)
+        judge.evidence["uncovered"] = sorted(uncovered)[:MAX_NAMED]
         if not uncovered:
             judge.ok(Aspect.COVERAGE)
             continue

@@ -8,7 +8,7 @@ import datetime as dt
 import re
 from collections.abc import Sequence
 
-from ingest.signatures import chain, cms, der, ocsp, seals, ses
+from ingest.signatures import chain, cms, der, ocsp, seals, ses, timestamps
 from ingest.signatures.certs import Certificate, RevocationList, parse_certificate, parse_crl
 from ingest.signatures.cms import Content, Form
 from ingest.signatures.pdf_lean import holds_no_signature, read_plain_pdf
@@ -122,8 +122,8 @@ def judge_structure(data: bytes, structure: PdfStructure, store: TrustStore, at:
         signature = structure.signatures[index]
         judge = Judge("pdf")
         judges[index] = judge
-        judge.evidence["field"] = signature.field
-        judge.evidence["subfilter"] = signature.subfilter.lstrip("/")
+        judge.evidence["field"] = signature.field[:200]
+        judge.evidence["subfilter"] = signature.subfilter.lstrip("/")[:60]
         content = _content(data, signature)
         try:
             if signature.document_timestamp or signature.subfilter == "/ETSI.RFC3161":
@@ -157,7 +157,7 @@ def _document_timestamp(
     judge: Judge, signature: PdfSignature, content: Content, store: TrustStore, at: dt.datetime, helped: _Help
 ) -> dt.datetime | None:
     judge.kind = "pdf-document-timestamp"
-    return cms.verify_timestamp(
+    return timestamps.verify_timestamp(
         judge, signature.contents, content, store, at, helped.certificates, helped.sources, trailing=True
     )
 
@@ -189,7 +189,7 @@ def _judge_signature(
     judge.kind = _kind(signature, data, certificate)
     proven = None
     for token in cms.timestamp_tokens(signer):
-        stamped = cms.judge_timestamp(judge, token, Content(signer.signature), store, at, extra, helped.sources)
+        stamped = timestamps.judge_timestamp(judge, token, Content(signer.signature), store, at, extra, helped.sources)
         proven = min(filter(None, (proven, stamped)), default=None)
     if proven is None and archived is not None and certificate is not None and archived <= certificate.not_after:
         proven = archived

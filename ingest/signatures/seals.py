@@ -6,7 +6,7 @@ import datetime as dt
 import hmac
 from functools import lru_cache
 
-from ingest.signatures import chain, cms, crypto, der, ses
+from ingest.signatures import chain, cms, crypto, der, ses, timestamps
 from ingest.signatures.certs import Certificate, parse_certificate
 from ingest.signatures.cms import Content
 from ingest.signatures.trust import TrustStore
@@ -115,7 +115,7 @@ def _proven_time(
 ) -> dt.datetime | None:
     """The time of a timestamp token: over the signature value (V4, V5), or V1's timeInfo over the data."""
     if signature.timestamp is not None:
-        return cms.judge_timestamp(judge, signature.timestamp, Content(signature.signature), store, at)
+        return timestamps.judge_timestamp(judge, signature.timestamp, Content(signature.signature), store, at)
     if signature.time_token is not None and content is not None:
-        return cms.judge_timestamp(judge, signature.time_token, content, store, at)
+        return timestamps.judge_timestamp(judge, signature.time_token, content, store, at)
     return None

@@ -14,6 +14,8 @@ from typing import Any
 
 from ingest.findings import Finding, Severity
 
+MAX_CAUSES = 20  # of one effect in one aspect
+
 
 class Verdict(enum.StrEnum):
     VALID = "VALID"
@@ -254,8 +256,10 @@ class Judge:
             self._outcomes[aspect] = outcome
 
     def _add(self, aspect: Aspect, cause: Cause) -> None:
-        if cause not in self._causes[aspect]:
-            self._causes[aspect].append(cause)
+        held = self._causes[aspect]
+        # A hostile file can make any number of the same; the first ones of each effect are enough to decide and to tell.
+        if cause not in held and sum(other.effect is cause.effect for other in held) < MAX_CAUSES:
+            held.append(cause)
 
     def verdict(self) -> SignatureVerdict:
         """The judgement as it stands now."""

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 from lxml import etree
 
-from ingest.signatures import chain, cms, crypto, der, ses
+from ingest.signatures import chain, cms, crypto, der, ses, timestamps
 from ingest.signatures.certs import Algorithm, Certificate, parse_certificate
 from ingest.signatures.cms import Content
 from ingest.signatures.package import PackageError, child, descendants, local, parse_xml, value
@@ -219,7 +219,7 @@ def _judge_coverage(
 ) -> None:
     """Whole: the root is covered, or the file is the signature and all its ds:Object content is covered."""
     parts = [part for part in covered if part is not None]
-    judge.evidence["covered"] = sorted({local(part) for part in parts})
+    judge.evidence["covered"] = sorted({local(part)[:100] for part in parts})[:20]
     if any(part is root for part in parts):
         judge.ok(Aspect.COVERAGE)
         return
@@ -298,7 +298,7 @@ def _proven_time(
             token = cms.read_digest_text(item.text or "")
             if token and value_element is not None:
                 content = Content(canonical(value_element, form, prefixes))
-                proven = cms.judge_timestamp(judge, token, content, store, at, certificates) or proven
+                proven = timestamps.judge_timestamp(judge, token, content, store, at, certificates) or proven
     return proven
 
 

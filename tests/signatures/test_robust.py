@@ -20,6 +20,7 @@ from . import fuzz
 from .pki import ofd_cases, pdf_cases
 from .pki.ca import AT, world
 from .pki.pdf import Layout
+from .pki.seals import SealStyle, make_seal
 
 PDFS = list(pdf_cases.cases())
 PLAIN = [case for case in PDFS if read_plain_pdf(case.data) is not None]
@@ -195,3 +196,16 @@ def test_a_package_can_be_judged_again_from_its_own_evidence(case: ofd_cases.Cas
         (tmp_path / name).write_bytes(data)
     again = verify(case.data, "x", TrustStore.load(tmp_path), dt.datetime.fromisoformat(first.judged_at))
     assert (again.verdict, again.signatures) == (first.verdict, first.signatures)
+
+
+def test_a_verdict_stays_small_whatever_the_file_holds() -> None:
+    parts = ofd_cases.document() | {f"Doc_0/Res/{n:05}.bin": b"x" for n in range(3000)}
+    signed = ofd_cases.recipe("v4").parts(parts)
+    changed = {name: b"y" if name.startswith("Doc_0/Res/") else data for name, data in signed.items()}
+    found = verify(ofd_cases.pack(changed), "x", world("sm2").store(), AT)
+    assert found.verdict is Verdict.INVALID
+    assert len(json.dumps(found.as_json())) < 40_000
+    extra = signed | {f"Doc_0/More/{n:05}.bin": b"x" for n in range(3000)}
+    assert len(json.dumps(verify(ofd_cases.pack(extra), "x", world("sm2").store(), AT).as_json())) < 40_000
+    seal = make_seal(world("sm2").maker, world("sm2").signer, SealStyle(name="章" * 100_000))
+    assert len(json.dumps(verify(seal, "x", world("sm2").store(), AT).as_json())) < 40_000
