@@ -17,11 +17,34 @@ for _name in [name for name in os.environ if name.startswith(("GUIDANG_", "AIRFL
     if _name != "AWS_CA_BUNDLE":
         del os.environ[_name]
 
+_TESTS = Path(__file__).parent
+_SLOW = (
+    "samplenight/",
+    "test_workers.py",
+    "checks/test_checks_hostile.py",
+    "schedule/test_schedule_properties.py",
+    "servers/test_cli.py",
+    "servers/test_processes.py",
+    "servers/test_seaweed.py",
+    "signatures/test_cli.py",
+    "signatures/test_ofd.py",  # these three sign all their fixtures when they are collected
+    "signatures/test_pdf.py",
+    "signatures/test_robust.py",
+    "sip/test_sip_verify.py",
+)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Where only fast tests are wanted, slow files are not even read."""
+    fast = config.getoption("markexpr") == "not slow"
+    return True if fast and collection_path.relative_to(_TESTS).as_posix().startswith(_SLOW) else None
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A test that uses the real store is slow without having to say so."""
+    """What starts servers or many processes, or tries thousands of inputs, is slow without having to say so."""
     for item in items:
-        if "store" in getattr(item, "fixturenames", ()):
+        place = item.path.relative_to(_TESTS).as_posix()
+        if "store" in getattr(item, "fixturenames", ()) or place.startswith(_SLOW):
             item.add_marker(pytest.mark.slow)
 
 
