@@ -34,7 +34,7 @@ def verify_pdf(data: bytes, name: str, store: TrustStore, at: dt.datetime) -> Fi
         if error.code == "SIG-PDF-UNREADABLE" and marks == 0 and holds_no_signature(data):
             return FileVerdict(name, Verdict.UNSIGNED, (), (), store.digest, judged_at)
         # A file that shows marks of a signature but cannot be read is not what was signed; without marks nobody knows.
-        broken = error.code != "SIG-PDF-ENCRYPTED" and marks > 0
+        broken = error.code in ("SIG-PDF-UNREADABLE", "SIG-PDF-LIMIT") and marks > 0
         effect = Effect.INVALID if broken else Effect.INDETERMINATE
         found = [Cause(error.code, effect, {"detail": error.detail})]
         if broken and _trailing(data):

@@ -89,9 +89,9 @@ def read_pdf(data: bytes, *, strict: bool = True) -> PdfStructure:
     if encrypted:
         raise PdfUnreadableError("SIG-PDF-ENCRYPTED", "password")
     try:
-        if reader.xrefs.hybrid_xrefs_present:
-            raise PdfUnreadableError("SIG-PDF-HYBRID", "hybrid cross-reference")
         fields = [(str(name), ref) for name, _, ref in enumerate_sig_fields(reader, filled_status=True)]
+        if fields and reader.xrefs.hybrid_xrefs_present:
+            raise PdfUnreadableError("SIG-PDF-HYBRID", "hybrid cross-reference")
         if len(fields) > MAX_SIGNATURES:
             raise PdfUnreadableError("SIG-PDF-LIMIT", f"{len(fields)} signatures")
         names = {name for name, _, _ in enumerate_sig_fields(reader)}

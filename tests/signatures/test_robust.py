@@ -19,7 +19,7 @@ from ingest.signatures.pdf_lean import read_plain_pdf
 from . import fuzz
 from .pki import ofd_cases, pdf_cases
 from .pki.ca import AT, world
-from .pki.pdf import Layout
+from .pki.pdf import Layout, hybrid
 from .pki.seals import SealStyle, make_seal
 
 PDFS = list(pdf_cases.cases())
@@ -196,6 +196,13 @@ def test_a_package_can_be_judged_again_from_its_own_evidence(case: ofd_cases.Cas
         (tmp_path / name).write_bytes(data)
     again = verify(case.data, "x", TrustStore.load(tmp_path), dt.datetime.fromisoformat(first.judged_at))
     assert (again.verdict, again.signatures) == (first.verdict, first.signatures)
+
+
+def test_hybrid_files_are_a_doubt_only_when_signed() -> None:
+    w = world("rsa")
+    assert verify(hybrid(pdf_cases.unsigned_pdf()), "x", w.store(), AT).verdict is Verdict.UNSIGNED
+    signed = verify(pdf_cases.make("rsa", w.signer, layout=Layout(hybrid=True)), "x", w.store(), AT)
+    assert (signed.verdict, signed.reasons) == (Verdict.INDETERMINATE, ("SIG-PDF-HYBRID",))
 
 
 def test_a_verdict_stays_small_whatever_the_file_holds() -> None:

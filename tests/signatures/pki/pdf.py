@@ -40,6 +40,7 @@ class Layout:
     type: str = "Sig"
     size: int = SIZE
     unsigned_tail: int = 0
+    hybrid: bool = False  # old and new readers are given different cross-references
     sloppy: bool = False  # the trailer declares fewer objects than there are
 
 
@@ -95,6 +96,8 @@ def sign_pdf(make_value: Callable[[bytes], bytes], layout: Layout | None = None)
         ],
         b"",
     )  # fmt: skip
+    if layout.hybrid:
+        data = hybrid(data)
     if layout.sloppy:
         data = data.replace(b"/Size 8/", b"/Size 3/")
     start = data.index(placeholder)
@@ -106,6 +109,20 @@ def sign_pdf(make_value: Callable[[bytes], bytes], layout: Layout | None = None)
     filled = b"<" + value.hex().encode().ljust(layout.size, b"0") + b">"
     assert len(filled) == len(placeholder)
     return data[:start] + filled + data[second:] + layout.tail
+
+
+def hybrid(data: bytes) -> bytes:
+    """``data`` with a cross-reference stream beside its table (ISO 32000-1 §7.5.8.4)."""
+    table = data.rindex(b"xref\n0 ")
+    stream = b"8 0 obj\n<</Type/XRef/Size 9/W[1 2 1]/Index[8 1]/Length 4>>\nstream\n\1" + table.to_bytes(2, "big")
+    stream += b"\0\nendstream\nendobj\n"
+    rest = (
+        data[table:]
+        .replace(b"/Root 1 0 R", b"/Root 1 0 R/XRefStm " + str(table).encode())
+        .replace(b"/Size 8", b"/Size 9")
+    )
+    head, _, _ = rest.rpartition(b"startxref\n")
+    return data[:table] + stream + head + f"startxref\n{table + len(stream)}\n%%EOF\n".encode()
 
 
 def flip(data: bytes, needle: bytes, by: bytes) -> bytes:
