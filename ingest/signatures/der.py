@@ -262,6 +262,8 @@ def parse_time(text: str, *, short_year: bool = False) -> dt.datetime:
         moment = dt.datetime.strptime(digits, "%Y%m%d%H%M%S").replace(tzinfo=dt.UTC)
         if zone and zone != "Z":
             shift = dt.timedelta(hours=int(zone[1:3]), minutes=int(zone[3:5]))
+            if shift >= dt.timedelta(days=1):
+                raise ValueError("zone")
             moment = moment - shift if zone[0] == "+" else moment + shift
     except (ValueError, OverflowError) as error:
         raise DerError(f"bad time {text[:24]!r}") from error
