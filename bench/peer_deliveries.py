@@ -5,7 +5,6 @@ rec-000001/metadata.json + files/…   →   inbox/<agency>/<case_no>-v1/case.js
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -87,7 +86,7 @@ def _delivery(record: Path, number: int, inbox: Path) -> None:
                 "size": len(data),
                 "pages": 4 if path.suffix == ".pdf" else 1,
                 "created_at": "2024-05-01T10:20:30+08:00",
-                "digest": {"SHA-256": given["sha256"], "MD5": hashlib.md5(data, usedforsecurity=False).hexdigest()},
+                "digest": {"SHA-256": given["sha256"], "MD5": None},  # what the peer checks, no more
             }
         )
     (folder / "case.json").write_text(json.dumps(_case(case_no, files), ensure_ascii=False), "utf-8")

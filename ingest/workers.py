@@ -18,6 +18,7 @@ import resource
 import signal
 import sys
 import threading
+import time
 import types
 from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
@@ -113,6 +114,7 @@ class Workers:
             arrived = [ready.get(timeout=2 * self._home.limits.record_seconds + _START_SECONDS)]
         except queue.Empty:
             raise WorkersStalled("工作进程无法启动或停滞 / the workers do not start, or stand still") from None
+        time.sleep(_LINGER_SECONDS)
         while not ready.empty():
             arrived.append(ready.get())
         return arrived
@@ -169,6 +171,7 @@ class _CleanSpawn(multiprocessing.context.SpawnContext):
 
 _MAIN = threading.Lock()
 _START_SECONDS = 60.0
+_LINGER_SECONDS = 0.05  # outcomes that come this close together share one durable commit
 _PR_SET_PDEATHSIG = 1
 
 

@@ -39,6 +39,23 @@ def read_plain_pdf(data: bytes) -> PdfStructure | None:
         return None  # whatever is wrong, the full reading says it better
 
 
+def is_plainly_unsigned(data: bytes) -> bool:
+    """Whether a sound PDF has no form and nothing in it speaks of a signature: then there is none to look for."""
+    if data[:5] != b"%PDF-" or _TRACES.search(data):
+        return False
+    try:
+        with pikepdf.open(io.BytesIO(data), suppress_warnings=True, attempt_recovery=False) as pdf:
+            if pdf.is_encrypted or "/AcroForm" in pdf.Root or "/Perms" in pdf.Root or "/DSS" in pdf.Root:
+                return False
+            return not _has_byte_range(pdf) and not pdf.get_warnings()
+    except (pikepdf.PdfError, ValueError, TypeError, AttributeError, KeyError, RuntimeError):
+        return False
+
+
+def _has_byte_range(pdf: pikepdf.Pdf) -> bool:
+    return any(isinstance(item, pikepdf.Dictionary) and "/ByteRange" in item for item in pdf.objects)
+
+
 def holds_no_signature(data: bytes) -> bool:
     """Whether nothing in the bytes speaks of a signature, and qpdf, mending what it can, finds no object with a byte range
     (names may be written in escapes): sloppy, but not signed."""
@@ -46,7 +63,7 @@ def holds_no_signature(data: bytes) -> bool:
         return False
     try:
         with pikepdf.open(io.BytesIO(data), suppress_warnings=True) as pdf:
-            return not any(isinstance(item, pikepdf.Dictionary) and "/ByteRange" in item for item in pdf.objects)
+            return not _has_byte_range(pdf)
     except (pikepdf.PdfError, ValueError, TypeError, AttributeError, KeyError, RuntimeError):
         return False
 
