@@ -13,6 +13,7 @@ import hashlib
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -32,7 +33,7 @@ from ingest.steps import house
 from ingest.steps import package as package_step
 from ingest.steps import receive as receive_step
 from ingest.steps.receive import findings_of
-from ingest.workers import Done, Work, Workers
+from ingest.workers import Done, Job, Threads, Workers
 
 Row = Mapping[str, Any]
 _WINDOW = ("arrived_from", "arrived_to")
@@ -143,14 +144,13 @@ def _short(run_id: str) -> str:
 def receive(home: Home, ledger: Ledger, batch_id: str, workers: Workers) -> StageResult:
     """source → staging: one pass over every byte, fixity values taken, what was delivered before is recognised."""
     # in the batch's order: of two deliveries of the same version, the first listed is the record and the other the duplicate
-    return _in_workers(
-        "receive", home, ledger, batch_id, workers, [State.LISTED], receive_step.work, _received, ordered=True
-    )
+    run = partial(workers.map, receive_step.work, ordered=True)
+    return _over("receive", ledger, batch_id, State.LISTED, run, _received)
 
 
 def check(home: Home, ledger: Ledger, batch_id: str, workers: Workers) -> StageResult:
     """The 四性检测 of each record, in killable processes."""
-    return _in_workers("check", home, ledger, batch_id, workers, [State.RECEIVED], check_step.work, _checked)
+    return _over("check", ledger, batch_id, State.RECEIVED, partial(workers.map, check_step.work), _checked)
 
 
 def file(home: Home, ledger: Ledger, batch_id: str, workers: Workers) -> StageResult:
@@ -167,7 +167,7 @@ def file(home: Home, ledger: Ledger, batch_id: str, workers: Workers) -> StageRe
                     record = filing_step.load(home, row)
                 except OSError as e:
                     lost = Done(dict(row), value={"staging_lost": str(e)})
-                    errors.append(f"{row['delivery']}: {_restage(tx, 'file', [State.CHECKED], lost)}")
+                    errors.append(f"{row['delivery']}: {_restage(tx, 'file', State.CHECKED, lost)}")
                     continue
                 fonds_no = agencies[row["agency"]].fonds_no
                 states[filing_step.file_record(tx, house.schedules(home), row, record, fonds_no)] += 1
@@ -176,12 +176,13 @@ def file(home: Home, ledger: Ledger, batch_id: str, workers: Workers) -> StageRe
 
 def package(home: Home, ledger: Ledger, batch_id: str, workers: Workers) -> StageResult:
     """One deterministic bag a record."""
-    return _in_workers("package", home, ledger, batch_id, workers, [State.FILED], package_step.work, _packaged)
+    return _over("package", ledger, batch_id, State.FILED, partial(workers.map, package_step.work), _packaged)
 
 
 def deposit(home: Home, ledger: Ledger, batch_id: str, workers: Workers) -> StageResult:
-    """Package → object store, proved by reading back, then the commit mark."""
-    return _in_workers("deposit", home, ledger, batch_id, workers, [State.PACKAGED], deposit_step.work, _deposited)
+    """Package → object store, proved by reading back, then the commit mark. Our own packages: nothing in them is hostile."""
+    threads = Threads(home, _IN_FLIGHT)
+    return _over("deposit", ledger, batch_id, State.PACKAGED, partial(threads.map, deposit_step.work), _deposited)
 
 
 def acknowledge(home: Home, ledger: Ledger, batch_id: str, workers: Workers) -> StageResult:
@@ -212,9 +213,11 @@ def _send(home: Home, row: Row) -> tuple[State, int]:
 
 
 def _groups(rows: list[Row]) -> Iterator[list[Row]]:
-    """Ten at a time: few enough to write outcomes at once, enough to share the cost of a durable commit."""
-    return (rows[start : start + 10] for start in range(0, len(rows), 10))
+    """Twenty at a time: few enough to write outcomes at once, enough to share the cost of a durable commit."""
+    return (rows[start : start + 20] for start in range(0, len(rows), 20))
 
+
+_IN_FLIGHT = 4  # deposits under way at once: enough to keep a store busy while another is read back
 
 STAGES: dict[str, Callable[[Home, Ledger, str, Workers], StageResult]] = {
     "receive": receive,
@@ -304,16 +307,16 @@ def _settle(
 # ------------------------------------------------------------------------------------------------ the common shape
 
 
-def _in_workers(
-    stage: str, home: Home, ledger: Ledger, batch_id: str, workers: Workers, before: list[State], work: Work,
-    settle: Callable[[Transaction, Row, Mapping[str, Any]], State], ordered: bool = False,
+def _over(
+    stage: str, ledger: Ledger, batch_id: str, before: State, run: Callable[[list[Job]], Iterator[list[Done]]],
+    settle: Callable[[Transaction, Row, Mapping[str, Any]], State],
 ) -> StageResult:  # fmt: skip
-    """Run ``work`` for the batch's records in worker processes and settle what comes back, several in one transaction."""
+    """Let ``run`` work on the batch's records that stand in ``before``, and settle what comes back, several in one go."""
     started = time.monotonic()
     states: Counter[str] = Counter()
     errors: list[str] = []
-    rows = ledger.records(batch_id, before)
-    for done in workers.map(work, [dict(r) for r in rows], ordered):
+    rows = ledger.records(batch_id, [before])
+    for done in run([dict(r) for r in rows]):
         with ledger.begin() as tx:
             for d in done:
                 if d.value is not None and "staging_lost" in d.value:
@@ -338,16 +341,16 @@ def _result(stage: str, batch_id: str, states: Counter[str], errors: list[str], 
     return StageResult(stage, batch_id, {str(k): v for k, v in states.items()}, time.monotonic() - started)
 
 
-def _restage(tx: Transaction, stage: str, before: list[State], done: Done) -> str:
+def _restage(tx: Transaction, stage: str, before: State, done: Done) -> str:
     """Staging has lost or altered what was received: the next run takes the delivery from the source again."""
     assert done.value is not None
     reason = str(done.value["staging_lost"])
-    tx.move(done.job["id"], before, State.LISTED, "restaged", {"stage": stage, "reason": reason[:200]}, findings=[])
+    tx.move(done.job["id"], [before], State.LISTED, "restaged", {"stage": stage, "reason": reason[:200]}, findings=[])
     return f"暂存内容丢失或损坏，下次运行将从来源重新接收 / staging lost, the next run receives it again: {reason}"
 
 
-def _lost(tx: Transaction, stage: str, before: list[State], done: Done) -> State:
+def _lost(tx: Transaction, stage: str, before: State, done: Done) -> State:
     findings = [*findings_of(done.job["findings"]), Finding("RCV-WORKER-LOST", params={"stage": stage})]
-    tx.move(done.job["id"], before, State.HELD, "held", {"stage": stage, "lost": done.lost},
+    tx.move(done.job["id"], [before], State.HELD, "held", {"stage": stage, "lost": done.lost},
             findings=[f.as_json() for f in findings])  # fmt: skip
     return State.HELD

@@ -130,6 +130,35 @@ class Workers:
         return self._pool
 
 
+class Threads:
+    """The same for work that meets no hostile content and mostly waits for a server: a few at once, in this process."""
+
+    def __init__(self, home: Home, size: int) -> None:
+        self._home = home
+        self._size = size
+
+    def map(self, work: Work, jobs: Sequence[Job]) -> Iterator[list[Done]]:
+        """Run ``work(home, job)`` for every job; yields what is done, several at once where several are ready."""
+        with concurrent.futures.ThreadPoolExecutor(self._size) as pool:
+            waiting = {pool.submit(work, self._home, job): job for job in jobs}
+            try:
+                while waiting:
+                    concurrent.futures.wait(waiting, return_when=concurrent.futures.FIRST_COMPLETED)
+                    time.sleep(_LINGER_SECONDS)
+                    yield [self._outcome(waiting.pop(f), f) for f in list(waiting) if f.done()]
+            finally:
+                pool.shutdown(cancel_futures=True)
+
+    @staticmethod
+    def _outcome(job: Job, future: concurrent.futures.Future[dict[str, Any]]) -> Done:
+        error = future.exception()
+        return Done(job, value=future.result()) if error is None else Done(job, error=_words(error))
+
+
+def _words(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
 def _outcome(job: Job, future: concurrent.futures.Future[dict[str, Any]]) -> Done:
     try:
         return Done(job, value=future.result())
@@ -140,11 +169,14 @@ def _outcome(job: Job, future: concurrent.futures.Future[dict[str, Any]]) -> Don
     except MemoryError:
         return Done(job, lost="memory")
     except Exception as e:
-        return Done(job, error=f"{type(e).__name__}: {e}")
+        return Done(job, error=_words(e))
 
 
 def _work(work: Work, home: Home, job: Job) -> dict[str, Any]:
-    return work(home, job)
+    try:
+        return work(home, job)
+    except TimeoutError as e:  # a source's or a disk's; the pool's own means that the record took too long
+        raise OSError(str(e)) from e
 
 
 class _CleanProcess(multiprocessing.context.SpawnProcess):

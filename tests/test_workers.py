@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ingest.settings import Home, Limits
-from ingest.workers import Done, Workers
+from ingest.workers import Done, Threads, Workers
 
 
 def job(home: Home, job: dict[str, Any]) -> dict[str, Any]:
@@ -22,6 +22,8 @@ def job(home: Home, job: dict[str, Any]) -> dict[str, Any]:
             os._exit(9)
         case "memory":
             return {"size": len(bytearray(64 << 30))}
+        case "slow source":
+            raise TimeoutError("no answer")
         case "raise":
             raise OSError(28, "disk full")
         case "die once" if not Path(job["mark"]).exists():
@@ -61,6 +63,18 @@ def test_ordered_results_keep_the_order_of_the_jobs(home: Home, tmp_path: Path) 
     with Workers(home, 2) as workers:
         done = [d.job for some in workers.map(job, jobs, ordered=True) for d in some]
     assert done == jobs
+
+
+def test_threads_do_the_rest_when_one_has_machine_trouble(home: Home) -> None:
+    jobs = [{"do": d} for d in ("raise", "good 1", "good 2")]
+    done = {d.job["do"]: d for some in Threads(home, 2).map(job, jobs) for d in some}
+    assert "disk full" in (done["raise"].error or "")
+    assert [done[g].value for g in ("good 1", "good 2")] == [{"did": "good 1"}, {"did": "good 2"}]
+
+
+def test_a_source_that_times_out_is_machine_trouble(home: Home) -> None:
+    done = run(home, {"do": "slow source"})["slow source"]
+    assert done.lost is None and "no answer" in (done.error or "")
 
 
 def test_no_jobs_start_no_process(home: Home) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import logging
-import re
 from typing import Any
 
 import pikepdf
@@ -18,7 +17,7 @@ from ingest.signatures.pdf_model import Changes, Coverage, PdfSignature, PdfStru
 # Its warnings repeat content of the files; a file that makes one is read in full.
 logging.getLogger("pikepdf").setLevel(logging.CRITICAL)
 
-_TRACES = re.compile(rb"ByteRange|SubFilter|/Sig|SigFlags|DocTimeStamp")
+_TRACES = (b"ByteRange", b"SubFilter", b"/Sig", b"SigFlags", b"DocTimeStamp")
 _PLAIN = frozenset({"/adbe.pkcs7.detached", "/ETSI.CAdES.detached", "/GM.sm2seal"})
 MAX_FIELDS = 2000
 
@@ -41,7 +40,7 @@ def read_plain_pdf(data: bytes) -> PdfStructure | None:
 
 def is_plainly_unsigned(data: bytes) -> bool:
     """Whether a sound PDF has no form and nothing in it speaks of a signature: then there is none to look for."""
-    if data[:5] != b"%PDF-" or _TRACES.search(data):
+    if data[:5] != b"%PDF-" or _has_traces(data):
         return False
     try:
         with pikepdf.open(io.BytesIO(data), suppress_warnings=True, attempt_recovery=False) as pdf:
@@ -52,6 +51,10 @@ def is_plainly_unsigned(data: bytes) -> bool:
         return False
 
 
+def _has_traces(data: bytes) -> bool:
+    return any(trace in data for trace in _TRACES)  # a pattern of alternatives takes thirty times as long
+
+
 def _has_byte_range(pdf: pikepdf.Pdf) -> bool:
     return any(isinstance(item, pikepdf.Dictionary) and "/ByteRange" in item for item in pdf.objects)
 
@@ -59,7 +62,7 @@ def _has_byte_range(pdf: pikepdf.Pdf) -> bool:
 def holds_no_signature(data: bytes) -> bool:
     """Whether nothing in the bytes speaks of a signature, and qpdf, mending what it can, finds no object with a byte range
     (names may be written in escapes): sloppy, but not signed."""
-    if _TRACES.search(data):
+    if _has_traces(data):
         return False
     try:
         with pikepdf.open(io.BytesIO(data), suppress_warnings=True) as pdf:

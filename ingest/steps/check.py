@@ -7,7 +7,7 @@ killed: the parsers in here meet hostile files.
 from __future__ import annotations
 
 import datetime as dt
-from pathlib import Path
+import shutil
 from typing import Any
 
 from ingest.checks import CheckContext, StagingAltered
@@ -38,25 +38,18 @@ def work(home: Home, job: dict[str, Any]) -> dict[str, Any]:
     except (StagingAltered, FileNotFoundError) as e:
         return {"staging_lost": str(e)}
     findings = [f.as_json() for f in report.findings]
-    _write(base / RECORD, canonical.dumps(report.record))
-    _write(
-        base / CHECKS,
+    # written in place: until the ledger says "checked" nobody reads them, and whoever checks again writes them all again
+    (base / RECORD).write_bytes(canonical.dumps(report.record))
+    (base / CHECKS).write_bytes(
         canonical.dumps({"schema": "guidang.checks/1.0", "as_of": job["as_of"], "stage": "归档",
                          "standard": "DA/T 70-2018", "items": report.items, "findings": findings}),
     )  # fmt: skip
-    _write(
-        base / SIGNATURES,
+    (base / SIGNATURES).write_bytes(
         canonical.dumps({"schema": "guidang.signatures/1.0", "as_of": job["as_of"], "trust": house.trust(home).digest,
                          "files": report.signatures}),
     )  # fmt: skip
-    (base / EVIDENCE).mkdir(exist_ok=True)
+    shutil.rmtree(base / EVIDENCE, ignore_errors=True)  # of an earlier check, perhaps against other trust
+    (base / EVIDENCE).mkdir()
     for name, data in report.evidence.items():
-        _write(base / EVIDENCE / name, data)
+        (base / EVIDENCE / name).write_bytes(data)
     return {"findings": findings}
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Whole or not at all: a killed worker leaves no half file behind under the real name."""
-    temp = path.with_name(f".{path.name}.tmp")
-    temp.write_bytes(data)
-    temp.replace(path)

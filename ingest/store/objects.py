@@ -115,7 +115,8 @@ def _client(config: StoreConfig) -> S3Client:
     return boto3.client(
         "s3",
         config=Config(
-            s3={"addressing_style": "path"},
+            # the signed checksum header binds the body already; signing the body too would hash it once more
+            s3={"addressing_style": "path", "payload_signing_enabled": False},
             retries={"mode": "standard", "max_attempts": 5},
             # we name our own SHA-256; another default checksum beside it would be paid for nothing
             request_checksum_calculation="when_required",
