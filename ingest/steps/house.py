@@ -27,6 +27,6 @@ def schedules(home: Home) -> ScheduleSet:
     return load_schedules(home.schedules)
 
 
-@cache
 def store(home: Home) -> ObjectStore:
+    """The store as configured now; its client is kept as long as the configuration stays the same."""
     return ObjectStore(store_config.load(home))
