@@ -28,7 +28,7 @@ from ingest.night import ingest
 from ingest.servers.ports import Ports
 from ingest.servers.supervisor import Supervisor
 from ingest.settings import Home
-from ingest.stages import StageResult
+from ingest.stages import STAGES, StageResult
 from ingest.store import config as store_config
 
 PEER = Path(os.environ.get("GUIDANG_PEER", Path(__file__).resolve().parent.parent.parent / "shared/bench"))
@@ -105,13 +105,13 @@ def _ours(work: Path, records: Path, supervisor: Supervisor) -> dict[str, Any]:
         ledger.upgrade()
     stages: list[StageResult] = []
     start = time.perf_counter()
-    report = ingest(home, "bench", AS_OF, progress=stages.append)
+    report = ingest(home, "bench", AS_OF, batch_size=max(1, count // 4), progress=stages.append)
     wall = time.perf_counter() - start
     if report.total.accepted != count:
         raise SystemExit(f"not all were accepted: {report.as_json()}")
     shutil.rmtree(root)
     return {"rps": count / wall, "bytes": report.total.bytes,
-            "ms": {s.stage: s.seconds / count * 1e3 for s in stages}}  # fmt: skip
+            "ms": {name: sum(s.seconds for s in stages if s.stage == name) / count * 1e3 for name in STAGES}}  # fmt: skip
 
 
 def _print(peer: list[dict[str, Any]], ours: list[dict[str, Any]], count: int) -> None:
@@ -122,7 +122,10 @@ def _print(peer: list[dict[str, Any]], ours: list[dict[str, Any]], count: int) -
         "peer, ms a record:  "
         + "  ".join(f"{s} {_median(p['wall_ms'][s] for p in peer):.1f}" for s in peer[0]["wall_ms"])
     )
-    print("ours, ms a record:  " + "  ".join(f"{s} {_median(o['ms'][s] for o in ours):.1f}" for s in ours[0]["ms"]))
+    print(
+        "ours, ms a record (two batches overlap):  "
+        + "  ".join(f"{s} {_median(o['ms'][s] for o in ours):.1f}" for s in ours[0]["ms"])
+    )
     print(f"peer {_median(p['rps'] for p in peer):.1f} records/s   ours {_median(o['rps'] for o in ours):.1f} records/s   "
           f"median ratio {ratio:.1f}×")  # fmt: skip
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 from ingest import stages
 from ingest.ledger import Ledger
@@ -46,24 +48,39 @@ def ingest(
     home: Home, run_id: str, as_of: dt.datetime, wanted: Wanted | None = None, batch_size: int = 500,
     progress: Callable[[StageResult], None] = lambda _: None,
 ) -> NightReport:  # fmt: skip
-    """The whole night without Airflow: the same stage functions, batch after batch, over one pool of workers.
+    """The whole night without Airflow: the same stage functions over one pool of workers.
 
-    A batch in machine trouble does not stop the next; StageFailed is raised at the end.
+    Two batches are under way at once, each stage in the batches' order: while one waits for the disk or the store, the other
+    has work for the processors. A batch in machine trouble does not stop the next; StageFailed is raised at the end.
     """
     batches = discover(run_id, as_of, wanted, batch_size, home)
-    trouble: list[str] = []
+    left = [{stage: threading.Event() for stage in stages.STAGES} for _ in batches]
     with Ledger(home.database_url) as ledger, Workers(home) as workers:
-        for batch_id in batches:
+
+        def walk(n: int) -> str | None:
             try:
-                for stage in stages.STAGES.values():
-                    progress(stage(home, ledger, batch_id, workers))
+                for name, stage in stages.STAGES.items():
+                    if n:
+                        left[n - 1][name].wait()
+                    progress(stage(home, ledger, batches[n], workers))
+                    left[n][name].set()
             except StageFailed as e:
-                trouble.append(str(e))
+                return str(e)
+            finally:
+                for gone in left[n].values():
+                    gone.set()
+            return None
+
+        with ThreadPoolExecutor(_BATCHES_AT_ONCE) as threads:
+            trouble = [t for t in threads.map(walk, range(len(batches))) if t is not None]
         night = report(ledger, run_id)
     if trouble:
         raise StageFailed("\n".join(trouble))
     _whole(night)
     return night
+
+
+_BATCHES_AT_ONCE = 2
 
 
 def _whole(night: NightReport) -> None:

@@ -48,12 +48,13 @@ class WorkersStalled(Exception):
 
 
 class Workers:
-    """A pool of workers for one home; use as a context manager. Starts its processes with the first job."""
+    """A pool of workers for one home; use as a context manager. Starts its processes with the first job; threads may share it."""
 
     def __init__(self, home: Home, size: int | None = None) -> None:
         self._home = home
         self.size = size or len(os.sched_getaffinity(0))
         self._pool: ProcessPool | None = None
+        self._starting = threading.Lock()
 
     def __enter__(self) -> Workers:
         return self
@@ -120,6 +121,10 @@ class Workers:
         return arrived
 
     def _processes(self) -> ProcessPool:
+        with self._starting:
+            return self._running_pool()
+
+    def _running_pool(self) -> ProcessPool:
         if self._pool is None:
             self._pool = ProcessPool(
                 max_workers=self.size,

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import TYPE_CHECKING
 
 from ingest.schedule import ScheduleSet
 from ingest.schedule import load as load_schedules
 from ingest.settings import Agency, Home
 from ingest.signatures import TrustStore
 from ingest.store import config as store_config
-from ingest.store.objects import ObjectStore
+
+if TYPE_CHECKING:
+    from ingest.store.objects import ObjectStore
 
 
 @cache
@@ -29,4 +32,6 @@ def schedules(home: Home) -> ScheduleSet:
 
 def store(home: Home) -> ObjectStore:
     """The store as configured now; its client is kept as long as the configuration stays the same."""
+    from ingest.store.objects import ObjectStore  # boto3 takes long to import, and who only checks needs none
+
     return ObjectStore(store_config.load(home))
