@@ -8,6 +8,7 @@ more in a fresh process; the second time it is *lost*, which is a result for a p
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import ctypes
 import dataclasses
 import multiprocessing
@@ -92,7 +93,7 @@ class Workers:
         results: dict[int, Done] = {}
         finished = yielded = 0
         while finished < len(jobs):
-            for i, future in self._arrivals(ready):
+            for i, future in self._arrivals(ready, len(jobs) - finished):
                 outcome = _outcome(jobs[i], future)
                 if outcome.lost is not None and tries[i] < 2:
                     submit(i)
@@ -110,14 +111,16 @@ class Workers:
             if some:
                 yield some
 
-    def _arrivals(self, ready: queue.SimpleQueue[_Arrival]) -> list[_Arrival]:
+    def _arrivals(self, ready: queue.SimpleQueue[_Arrival], outstanding: int) -> list[_Arrival]:
+        """What has come in: the first, and those that follow it closely. Raises WorkersStalled when nothing comes."""
         try:
             arrived = [ready.get(timeout=2 * self._home.limits.record_seconds + _START_SECONDS)]
         except queue.Empty:
             raise WorkersStalled("工作进程无法启动或停滞 / the workers do not start, or stand still") from None
-        time.sleep(_LINGER_SECONDS)
-        while not ready.empty():
-            arrived.append(ready.get())
+        end = time.monotonic() + _LINGER_SECONDS
+        with contextlib.suppress(queue.Empty):
+            while len(arrived) < outstanding and (left := end - time.monotonic()) > 0:
+                arrived.append(ready.get(timeout=left))
         return arrived
 
     def _processes(self) -> ProcessPool:
@@ -149,7 +152,7 @@ class Threads:
             try:
                 while waiting:
                     concurrent.futures.wait(waiting, return_when=concurrent.futures.FIRST_COMPLETED)
-                    time.sleep(_LINGER_SECONDS)
+                    concurrent.futures.wait(waiting, timeout=_LINGER_SECONDS)
                     yield [self._outcome(waiting.pop(f), f) for f in list(waiting) if f.done()]
             finally:
                 pool.shutdown(cancel_futures=True)
