@@ -180,7 +180,7 @@ def package(home: Home, ledger: Ledger, batch_id: str, workers: Workers) -> Stag
 
 
 def deposit(home: Home, ledger: Ledger, batch_id: str, workers: Workers) -> StageResult:
-    """Package → object store, proved by reading back, then the commit mark. Our own packages: nothing in them is hostile."""
+    """Package → object store, proved to be there, then the commit mark. Our own packages: nothing in them is hostile."""
     threads = Threads(home, _IN_FLIGHT)
     return _over("deposit", ledger, batch_id, State.PACKAGED, partial(threads.map, deposit_step.work), _deposited)
 

@@ -1,9 +1,12 @@
 """Putting once and proving it, against the real store."""
 
+from __future__ import annotations
+
 import hashlib
 import io
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -12,7 +15,10 @@ from ingest.servers.seaweed import StoreEndpoint
 from ingest.settings import ConfigError, Home
 from ingest.store import config
 from ingest.store.config import StoreConfig
-from ingest.store.objects import KeyTaken, ObjectStore
+from ingest.store.objects import KeyTaken, NotProved, ObjectStore
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 
 @pytest.fixture
@@ -49,6 +55,44 @@ def test_a_package_that_rotted_on_the_way_is_refused_by_the_server(objects: Obje
     with pytest.raises(ClientError, match=r"BadDigest|checksum|InvalidDigest"):
         objects.put_once(where, b"rotten", sha(b"sound!"), 6)
     assert list(objects.listing(where)) == []
+
+
+def test_the_server_proves_checksums_and_the_probe_leaves_nothing(objects: ObjectStore) -> None:
+    assert objects.proves()
+    assert list(objects.listing(".guidang/")) == []
+
+
+class Liar:
+    """A server that takes everything, names any checksum, and keeps something else."""
+
+    def __init__(self, real: S3Client) -> None:
+        self._real = real
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+    def put_object(self, **how: Any) -> Any:
+        how.pop("ChecksumSHA256")
+        return self._real.put_object(**(how | {"Body": b"rotten", "ContentLength": 6}))
+
+
+def test_a_server_that_keeps_silent_is_read_back(objects: ObjectStore, store: StoreEndpoint) -> None:
+    objects._s3 = Liar(store.client())  # type: ignore[assignment]
+    assert not objects.proves()
+    with pytest.raises(NotProved):
+        objects.put_once(key(), b"sound!", sha(b"sound!"), 6)
+
+
+def test_a_sample_is_read_back_even_from_a_server_that_proves(
+    objects: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    real = objects.digest
+    monkeypatch.setattr(objects, "digest", lambda k: (read.append(k), real(k))[1])
+    for _ in range(120):
+        data = os.urandom(20)
+        objects.put_once(key(), data, sha(data), len(data))
+    assert 1 <= len(read) <= 30
 
 
 def test_fetch_gives_the_bytes(objects: ObjectStore, tmp_path: Path) -> None:
