@@ -36,7 +36,13 @@ from policies import MACHINE_TROUBLE, ONCE
         "arrived_from": Param(None, type=["null", "string"], format="date", title="到达日期起 Arrived from"),
         "arrived_to": Param(None, type=["null", "string"], format="date", title="到达日期止 Arrived to"),
         "batch_size": Param(500, type="integer", minimum=1, maximum=5000, title="每批件数 Records a batch"),
-        "only_cases": Param([], type="array", items={"type": "string"}, title="只处理这些办件编号 Only these cases"),
+        "only_cases": Param(
+            [],
+            type="array",
+            items={"type": "string"},
+            title="只处理这些办件编号 Only these cases",
+            description="按报送文件夹名的开头匹配 / matched with the beginning of the delivery's folder name",
+        ),
     },
 )
 def nightly_ingest():

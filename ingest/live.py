@@ -215,6 +215,9 @@ def _verdict(good: bool, night: NightReport, ended: str) -> Text:
 
 
 def _where(supervisor: Supervisor) -> None:
-    console.print(f"Airflow: {supervisor.api.base_url}/dags/{DAG}   对象存储 / object store: {supervisor.store.url}")
+    """Where things were, for a log; a terminal is told when the night is over and the servers wait."""
     if not sys.stdout.isatty():
+        console.print(
+            f"Airflow: {supervisor.api.base_url}/dags/{DAG}   对象存储 / object store: {supervisor.store.url}"
+        )
         console.print(f"口令文件 / passwords: {supervisor.home / 'secrets'}")

@@ -115,17 +115,18 @@ def record_id(delivery: Delivery) -> str:
 
 
 def open_batches(ledger: Ledger, run_id: str) -> list[str]:
-    """Batches of this run and all others with unfinished records, in the order in which they were made."""
-    unfinished = [s.value for s in State if not s.final and s is not State.HELD]
+    """Batches of this run and all others with records undone or unanswered, in the order in which they were made."""
+    undone = record_table.c.state.in_([s.value for s in State if not s.final and s is not State.HELD])
+    unanswered = sa.and_(
+        record_table.c.state.in_([State.REJECTED.value, State.DUPLICATE.value]), record_table.c.receipt_at.is_(None)
+    )
     with ledger.read() as conn:
         rows = conn.execute(
             sa.select(batch_table.c.id)
             .where(
                 sa.or_(
                     batch_table.c.run_id == run_id,
-                    sa.exists().where(
-                        record_table.c.batch_id == batch_table.c.id, record_table.c.state.in_(unfinished)
-                    ),
+                    sa.exists().where(record_table.c.batch_id == batch_table.c.id, sa.or_(undone, unanswered)),
                 )
             )
             .order_by(batch_table.c.created_at, batch_table.c.id)
