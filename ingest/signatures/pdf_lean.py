@@ -34,7 +34,7 @@ def read_plain_pdf(data: bytes) -> PdfStructure | None:
             if signature is None or pdf.get_warnings():
                 return None
             return PdfStructure((signature,))
-    except (pikepdf.PdfError, ValueError, TypeError, AttributeError, KeyError, RuntimeError):
+    except (pikepdf.PdfError, pikepdf.PasswordError, ValueError, TypeError, AttributeError, KeyError, RuntimeError):
         return None  # whatever is wrong, the full reading says it better
 
 
@@ -47,7 +47,7 @@ def is_plainly_unsigned(data: bytes) -> bool:
             if pdf.is_encrypted or "/AcroForm" in pdf.Root or "/Perms" in pdf.Root or "/DSS" in pdf.Root:
                 return False
             return not _has_byte_range(pdf) and not pdf.get_warnings()
-    except (pikepdf.PdfError, ValueError, TypeError, AttributeError, KeyError, RuntimeError):
+    except (pikepdf.PdfError, pikepdf.PasswordError, ValueError, TypeError, AttributeError, KeyError, RuntimeError):
         return False
 
 
@@ -67,7 +67,7 @@ def holds_no_signature(data: bytes) -> bool:
     try:
         with pikepdf.open(io.BytesIO(data), suppress_warnings=True) as pdf:
             return not _has_byte_range(pdf)
-    except (pikepdf.PdfError, ValueError, TypeError, AttributeError, KeyError, RuntimeError):
+    except (pikepdf.PdfError, pikepdf.PasswordError, ValueError, TypeError, AttributeError, KeyError, RuntimeError):
         return False
 
 

@@ -229,7 +229,7 @@ def test_a_start_that_fails_half_way_takes_everything_down_again(tmp_path, monke
     monkeypatch.setattr("ingest.servers.airflow.migrate", lambda *_: False)
     seen: list[str] = []
     supervisor = Supervisor(tmp_path / "home", Ports.free(), say=seen.append)
-    with pytest.raises(Exception, match="no-such-command"), contextlib.ExitStack() as stack:
+    with pytest.raises(Exception, match="scheduler: exit 2"), contextlib.ExitStack() as stack:
         stack.enter_context(supervisor)
     assert not runfile.path(tmp_path / "home").exists()
     Supervisor(tmp_path / "home", Ports.free(), airflow=False).stop()
