@@ -182,6 +182,7 @@ def package(home: Home, ledger: Ledger, batch_id: str, workers: Workers) -> Stag
 
 def deposit(home: Home, ledger: Ledger, batch_id: str, workers: Workers) -> StageResult:
     """Package → object store, proved to be there, then the commit mark. Our own packages: nothing in them is hostile."""
+    house.store(home)  # a store that is not configured is one error, not one a record
     threads = Threads(home, _IN_FLIGHT)
     return _over("deposit", ledger, batch_id, State.PACKAGED, partial(threads.map, deposit_step.work), _deposited)
 
