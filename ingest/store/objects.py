@@ -115,9 +115,6 @@ class ObjectStore:
             for item in page.get("Contents", []):
                 yield item["Key"], item["Size"]
 
-    def close(self) -> None:
-        self._s3.close()
-
 
 @cache
 def _refuses_wrong_checksum(s3: S3Client, bucket: str) -> bool:
