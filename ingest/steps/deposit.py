@@ -35,7 +35,11 @@ def commit_key(key: str) -> str:
 
 
 def commit_mark(job: dict[str, Any]) -> bytes:
-    """The mark's content: enough to find the package's place in the archive and to check it, without the ledger."""
+    """The mark's content: enough to find the package's place in the archive and to check it, without the ledger.
+
+    With the package and the sealed event chain it is also what the ledger is rebuilt from (`guidang ledger rebuild`), so
+    whatever the ledger knows of a deposited record and the package does not say stands here.
+    """
     filing = job["filing"]
     return canonical.dumps(
         {
@@ -43,6 +47,14 @@ def commit_mark(job: dict[str, Any]) -> bytes:
             "key": job["object_key"],
             "sha256": job["package_sha256"],
             "size": job["package_size"],
+            "record": job["id"],
+            "batch": job["batch_id"],
+            "position": job["position"],
+            "source": job["source"],
+            "delivery": job["delivery"],
+            "content_digest": job["content_digest"],
+            "payload_bytes": job["payload_bytes"],
+            "findings": job["findings"],
             "agency": job["agency"],
             "case_no": job["case_no"],
             "version": job["version"],

@@ -8,6 +8,7 @@ all the same; of any other server (many take a checksum and keep silent) every o
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 from collections.abc import Iterator
 from functools import cache
@@ -19,6 +20,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from ingest.store.config import StoreConfig
+from sip.remote import RangeFile
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -102,6 +104,28 @@ class ObjectStore:
                 yield chunk
         finally:
             body.close()
+
+    def size(self, key: str) -> int | None:
+        """The object's length in bytes, None where there is no such object."""
+        try:
+            return self._s3.head_object(Bucket=self._bucket, Key=key)["ContentLength"]
+        except ClientError as e:
+            if e.response.get("Error", {}).get("Code") in ("404", "NoSuchKey", "NotFound"):
+                return None
+            raise
+
+    def read(self, key: str, offset: int, size: int) -> bytes:
+        """``size`` bytes of an object from ``offset``; fewer where it ends before."""
+        answer = self._s3.get_object(Bucket=self._bucket, Key=key, Range=f"bytes={offset}-{offset + size - 1}")
+        with contextlib.closing(answer["Body"]) as body:
+            return body.read()
+
+    def open(self, key: str) -> RangeFile:
+        """An object as a file read by range requests. KeyError where there is none."""
+        length = self.size(key)
+        if length is None:
+            raise KeyError(key)
+        return RangeFile(lambda offset, size: self.read(key, offset, size), length)
 
     def fetch(self, key: str, target: Path) -> None:
         """Read an object into a file."""

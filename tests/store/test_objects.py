@@ -102,6 +102,19 @@ def test_fetch_gives_the_bytes(objects: ObjectStore, tmp_path: Path) -> None:
     assert (tmp_path / "x").read_bytes() == data
 
 
+def test_an_object_is_read_by_ranges(objects: ObjectStore) -> None:
+    data, where = os.urandom(300_000), key()
+    objects.put_once(where, data, sha(data), len(data))
+    file = objects.open(where)
+    file.seek(100_000)
+    assert file.read(50) == data[100_000:100_050]
+    file.seek(-7, os.SEEK_END)
+    assert file.read() == data[-7:]
+    assert objects.size(key()) is None
+    with pytest.raises(KeyError):
+        objects.open(key())
+
+
 def test_chinese_keys(objects: ObjectStore) -> None:
     where = f"档案/{os.urandom(4).hex()}·2024/办件 1.zip"
     objects.put_once(where, b"x", sha(b"x"), 1)
