@@ -14,6 +14,7 @@ from ingest.schedule import cli as schedule_cli
 from ingest.servers import cli as servers_cli
 from ingest.settings import ConfigError, Home
 from ingest.signatures import cli as signatures_cli
+from ingest.verify import cli as verify_cli
 from samplenight import cli as sample_cli
 
 Handler = Callable[[argparse.Namespace], int]
@@ -46,42 +47,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_ingest(commands)
     _add_report(commands)
     _add_ledger(commands)
-    _add_verify(commands)
+    verify_cli.add_parsers(commands)
     return parser
-
-
-def _add_verify(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    p = commands.add_parser("verify", help="核验归档信息包 / verify packages")
-    p.add_argument("paths", nargs="+", type=Path, metavar="FILE|DIR", help="包或展开的包 / packages or unpacked bags")
-    p.add_argument("--bagit", action="store_true", help="同时由 bagit 库核验 / ask the bagit library too")
-    p.add_argument("--json", action="store_true", help="每个一行 JSON / one JSON object a line")
-    p.set_defaults(func=_verify)
-
-
-def _verify(args: argparse.Namespace) -> int:
-    import tempfile
-
-    from sip.judge import bagit_valid
-    from sip.verify import verify
-
-    worst = 0
-    for path in args.paths:
-        result = verify(path)
-        out = result.as_json()
-        if args.bagit and path.is_file():
-            with tempfile.TemporaryDirectory(prefix="guidang-") as folder:
-                out["bagit"] = bagit_valid(path, Path(folder))
-        good = result.valid and not out.get("bagit")
-        worst = max(worst, 2 if not result.judged else 0 if good else 1)
-        if args.json:
-            print(json.dumps(out, ensure_ascii=False))
-            continue
-        print(f"{'有效 valid' if good else '无效 invalid' if result.judged else '无法判断 not judged'}  {path}")
-        for f in out["findings"]:
-            print(f"  {f['code']}  {f.get('path') or ''}  {f.get('zh', '')} / {f.get('en', '')}")
-        for text in out.get("bagit", []):
-            print(f"  bagit: {text}")
-    return worst
 
 
 def _add_home(parser: argparse.ArgumentParser) -> None:

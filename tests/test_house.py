@@ -22,6 +22,7 @@ ROOMS = {
     "sources": {"model", "settings"},
     "store": {"settings"},
     "ledger": {"model"},
+    "verify": {"settings", "store"},
 }
 
 

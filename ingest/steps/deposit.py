@@ -11,8 +11,7 @@ from ingest.steps import house
 from ingest.steps.package import local_package
 from ingest.store.objects import KeyTaken
 from sip import canonical
-
-COMMIT_SUFFIX = ".receipt.json"  # v1.zip → v1.receipt.json: a package without it was never finished
+from sip.commit import commit_key
 
 
 def work(home: Home, job: dict[str, Any]) -> dict[str, Any]:
@@ -28,10 +27,6 @@ def work(home: Home, job: dict[str, Any]) -> dict[str, Any]:
     except KeyTaken as e:
         return {"findings": [Finding("DEP-KEY-TAKEN", params={"key": str(e)}).as_json()]}
     return {"findings": [], "new": new}
-
-
-def commit_key(key: str) -> str:
-    return key.removesuffix(".zip") + COMMIT_SUFFIX
 
 
 def commit_mark(job: dict[str, Any]) -> bytes:

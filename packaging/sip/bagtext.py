@@ -104,8 +104,12 @@ def _is_encoding(name: str) -> bool:
         return False
 
 
-def fields(text: str, path: str, faults: list[Fault]) -> list[tuple[str, str]]:
-    """The (label, value) pairs of bag-info.txt in order, folded lines joined by one space."""
+def fields(text: str, path: str, version: tuple[int, int], faults: list[Fault]) -> list[tuple[str, str]]:
+    """The (label, value) pairs of bag-info.txt in order, folded lines joined by one space.
+
+    From 1.0 on the colon follows the label at once and one space or tab follows the colon; before, space around it was free.
+    """
+    strict = version >= (1, 0)
     out: list[tuple[str, str]] = []
     for number, line in enumerate(lines(text), 1):
         if not line.strip(" \t"):
@@ -117,12 +121,12 @@ def fields(text: str, path: str, faults: list[Fault]) -> list[tuple[str, str]]:
                 faults.append(fault("PKG-INFO-MALFORMED", path, line=number, reason="continues no line"))
             continue
         label, colon, value = line.partition(":")
-        if not colon or not label:
+        if not colon or not label.strip(" \t"):
             faults.append(fault("PKG-INFO-MALFORMED", path, line=number, reason="no label"))
             continue
-        if label != label.strip(" \t"):
+        if strict and label != label.strip(" \t"):
             faults.append(fault("PKG-INFO-MALFORMED", path, line=number, reason="space around the label"))
-        elif value and value[0] not in " \t":
+        elif strict and value and value[0] not in " \t":
             faults.append(fault("PKG-INFO-MALFORMED", path, line=number, reason="no space after the colon"))
         out.append((label.strip(" \t"), value.strip(" \t")))
     return out

@@ -1,7 +1,7 @@
 """Verifying a package: all faults, each with its file, never only the first.
 
-A package is a BagIt bag (RFC 8493, and versions 0.93–0.97) in a ZIP, an uncompressed TAR or a folder. Everything is read once and in
-pieces; nothing is unpacked to disk, no address in a package is visited. Run it as ``python -m sip.verify FILE… [--json]``.
+A package is a BagIt bag (RFC 8493, and versions 0.93–0.97) in a ZIP, a TAR or a folder. Everything is read once and in pieces; no
+address in a package is visited. Signatures are not judged here. Run it as ``python -m sip.verify FILE… [--json]``.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ import dataclasses
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from io import RawIOBase, TextIOWrapper
+from io import TextIOWrapper
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from sip import bagtext, claims, names, profile
-from sip.container import Container, Damaged, Folder, Item, Tar
+from sip.container import Container, Damaged, Item
 from sip.faults import Fault, fault, plain
 from sip.form import container_faults
-from sip.zipread import Zip
+from sip.opening import Source, opened
 
 _MAX_TAG_FILE = 256 << 20  # a manifest of a million files; more is not parsed, only digested
 _WEAK = {"md5", "sha1"}
@@ -55,38 +55,23 @@ class VerifyResult:
         }  # fmt: skip
 
 
-def verify(source: Path | BinaryIO | RawIOBase, name: str | None = None) -> VerifyResult:
+def verify(source: Source, name: str | None = None) -> VerifyResult:
     """Judge one package: a path (file or folder) or an open, seekable binary file (far ones: `sip.remote.RangeFile`); ``name`` is
     what the result calls it.
 
     Bad content is in the result. An unreadable path is too (``judged`` False); an I/O error while reading an open file raises.
     """
-    if not isinstance(source, Path):
-        return _verify_file(source, name or str(getattr(source, "name", "-")))
-    name = name or str(source)
+    name = name or str(source if isinstance(source, Path) else getattr(source, "name", "-"))
     try:
-        if source.is_dir():
-            return _Check(Folder(source), name, source.resolve().name).run()
-        with source.open("rb", buffering=0) as file:
-            return _verify_file(file, name)
+        with opened(source) as container:
+            if isinstance(container, Fault):
+                return VerifyResult(name, (container,))
+            in_place = isinstance(source, Path) and container.form == "folder"
+            return _Check(container, name, source.resolve().name if in_place else None).run()  # type: ignore[union-attr]
     except OSError as e:
+        if not isinstance(source, Path):
+            raise
         return VerifyResult(name, (fault("PKG-UNREADABLE", reason=e.strerror or type(e).__name__),))
-
-
-def _verify_file(file: BinaryIO | RawIOBase, name: str) -> VerifyResult:
-    file.seek(0)
-    head = file.read(512) or b""
-    if head[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
-        return _Check(Zip(file), name).run()
-    if head[257:262] == b"ustar":
-        file.seek(0)
-        return _Check(Tar(file), name).run()
-    if head[:2] == b"\x1f\x8b" or head[:3] == b"BZh" or head[:6] == b"\xfd7zXZ\x00" or head[:4] == b"\x28\xb5\x2f\xfd":
-        return VerifyResult(name, (fault("PKG-COMPRESSED-TAR"),))
-    package = Zip(file)  # a ZIP whose first bytes are damaged still has its directory
-    if package.whole:
-        return _Check(package, name).run()
-    return VerifyResult(name, (fault("PKG-NOT-A-PACKAGE"),))
 
 
 class _Check:
@@ -180,7 +165,7 @@ class _Check:
             self._say("PKG-PAYLOAD-MISSING", "data")
         info = "package-info.txt" if self._version <= (0, 95) else "bag-info.txt"
         if (text := self._tag_text(info)) is not None:
-            self._info = bagtext.fields(text, info, self._faults)
+            self._info = bagtext.fields(text, info, self._version, self._faults)
         present = set(self._files)
         for path in sorted(p for p in self._files if "/" not in p and bagtext.MANIFEST_LIKE.fullmatch(p)):
             if not bagtext.MANIFEST.fullmatch(path):
@@ -350,7 +335,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         result = verify(path)
         worst = max(worst, 0 if result.valid else 1 if result.judged else 2)
         if options.json:
-            sys.stdout.write(json.dumps(result.as_json(), ensure_ascii=False) + "\n")
+            sys.stdout.write(json.dumps({**result.as_json(), "signatures": "not checked"}, ensure_ascii=False) + "\n")
         else:
             _print(result, options.lang)
         sys.stdout.flush()
@@ -359,8 +344,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _print(result: VerifyResult, lang: str) -> None:
     words = {"zh": ("有效", "无效", "无法判定"), "en": ("valid", "invalid", "not judged")}[lang]
+    unsigned = {"zh": "电子签名未核验", "en": "signatures not checked"}[lang]
     verdict = words[0 if result.valid else 1 if result.judged else 2]
-    out = [f"{plain(result.path)}: {verdict} ({result.files} files, {result.payload_bytes} bytes)"]
+    out = [f"{plain(result.path)}: {verdict} ({result.files} files, {result.payload_bytes} bytes; {unsigned})"]
     for found in result.findings:
         shown = found.as_json()
         place = f" {shown['path']}:" if shown["path"] else ""

@@ -13,7 +13,7 @@ from ingest.cli import main
 from ingest.expectations import compare
 from ingest.ledger import Ledger
 from ingest.stages import StageFailed
-from ingest.steps.deposit import commit_key
+from sip.commit import commit_key
 from sip.judge import bagit_valid
 from sip.verify import verify
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import io
+import lzma
 import struct
 import tarfile
 import zipfile
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sip_bags import as_tar, as_zip, bag, codes, tagged
 
-from sip import zipformat
+from sip import opening, zipformat
 from sip.verify import main, verify
 
 
@@ -103,13 +107,25 @@ def test_links_and_devices_are_refused(tmp_path: Path) -> None:
     assert codes(verify(out)) == {"PKG-MEMBER-KIND"}
 
 
-def test_compressed_tars_are_not_judged(tmp_path: Path) -> None:
-    for mode in ("gz", "bz2", "xz"):
-        out = io.BytesIO()
-        with tarfile.open(fileobj=out, mode=f"w:{mode}") as t:
-            t.addfile(tarfile.TarInfo("bag/bagit.txt"), io.BytesIO())
-        result = verify(out)
-        assert (result.valid, result.judged) == (False, False)
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress])
+def test_compressed_tars_are_judged_like_plain_ones(pack: Callable[[bytes], bytes], tmp_path: Path) -> None:
+    good, bad = as_tar(tagged(bag())).getvalue(), as_tar(tagged(bag()) | {"data/a.txt": b"alphA"}).getvalue()
+    path = tmp_path / "bag.tar.x"
+    path.write_bytes(pack(good))
+    assert verify(path).findings == ()
+    assert codes(verify(io.BytesIO(pack(bad)))) == {"PKG-DIGEST"}
+    assert "PKG-TAR-DAMAGED" in codes(verify(io.BytesIO(pack(good)[:-20])))
+    assert codes(verify(io.BytesIO(pack(b"no tar")))) == {"PKG-NOT-A-PACKAGE"}
+
+
+def test_a_tar_that_unpacks_to_endless_bytes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(opening, "_RATIO_FROM", 1 << 20)
+    assert codes(verify(io.BytesIO(gzip.compress(bytes(4 << 20))))) == {"PKG-BOMB"}
+
+
+def test_what_is_packed_in_a_way_not_known_here_is_not_judged() -> None:
+    result = verify(io.BytesIO(b"\x28\xb5\x2f\xfd" + bytes(600)))
+    assert (result.valid, result.judged) == (False, False)
 
 
 def test_a_truncated_tar_is_said() -> None:

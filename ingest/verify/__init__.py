@@ -1,0 +1,1 @@
+"""Verifying packages wherever they are: files, folders, and objects in a store."""
