@@ -15,10 +15,10 @@ from ingest.findings import Finding, Severity
 from ingest.metadata import strictjson
 from ingest.model import CST
 from ingest.schedule.codes import code_lists
-from ingest.schedule.csvfile import read_csv, write_csv
 from ingest.schedule.diff import diff
+from ingest.schedule.files import read_schedule, write_schedule
 from ingest.schedule.lint import lint
-from ingest.schedule.load import ScheduleError, parse_schedule
+from ingest.schedule.load import ScheduleError
 from ingest.schedule.match import Match, load
 from ingest.schedule.model import Schedule, retention_words
 from ingest.schedule.opening import propose_opening
@@ -88,8 +88,7 @@ def _run(func: Callable[[argparse.Namespace], int], args: argparse.Namespace) ->
 
 
 def _read(path: Path) -> Schedule:
-    content = path.read_bytes()
-    return read_csv(content, path.name) if path.suffix.lower() == ".csv" else parse_schedule(content, path.name)
+    return read_schedule(path.read_bytes(), path.name)
 
 
 def _lint(args: argparse.Namespace) -> int:
@@ -155,14 +154,13 @@ def _rule(args: argparse.Namespace) -> int:
 
 
 def _import(args: argparse.Namespace) -> int:
-    schedule = read_csv(args.file.read_bytes(), args.file.name)
-    content = json.dumps(schedule.as_json(), ensure_ascii=False, indent=1) + "\n"
-    return _write(args, content.encode("utf-8"), schedule)
+    schedule = _read(args.file)
+    return _write(args, write_schedule(schedule, args.output.name), schedule)
 
 
 def _export(args: argparse.Namespace) -> int:
     schedule = _read(args.file)
-    return _write(args, write_csv(schedule), schedule)
+    return _write(args, write_schedule(schedule, args.output.name), schedule)
 
 
 def _write(args: argparse.Namespace, content: bytes, schedule: Schedule) -> int:

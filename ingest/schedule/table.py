@@ -60,6 +60,24 @@ class _CellError(ValueError):
     """A cell that cannot be read; the text is the reason, in Chinese."""
 
 
+def choices() -> dict[str, list[str]]:
+    """By column: the values that an archivist chooses from, as they are written in the sheets."""
+    lists = code_lists()
+    yes_no = ["是", "否"]
+    types = [
+        f"{words} {code} {name}"
+        for scheme, words in _SCHEMES.items()
+        for name, code in sorted(matter_type_codes(scheme).items(), key=lambda each: each[1])
+    ]
+    return {
+        "状态": [lists["statuses"]["draft"]], "档号结构": list(_TEMPLATES.values()), "档号含机构": yes_no,
+        "门类代码": list(lists["categories"]), "事项类型": types, "材料类别": list(lists["material_kinds"].values()),
+        "类别默认": yes_no, "保管期限": [*lists["retentions"].values(), retention_words(None)],
+        "整理方式": list(_UNITS.values()), "利用权限": ["公开", "依申请利用", "内部限制"],
+        "开放控制": list(lists["open_controls"].values()), "是否归档": yes_no,
+    }  # fmt: skip
+
+
 def to_sheets(schedule: Schedule) -> dict[str, list[list[str]]]:
     """The three sheets of a version, each with its head row."""
     data = schedule.as_json()
