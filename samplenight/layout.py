@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 
-from samplenight.fonts import Face, face
+from samplenight.fonts import face
 from samplenight.model import Paper, chinese_date
+from sip.forms.fonts import Face
 
 WIDTH, HEIGHT = 210.0, 297.0
 LEFT, RIGHT, BOTTOM = 26.0, 184.0, 268.0

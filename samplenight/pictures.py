@@ -9,7 +9,7 @@ import zlib
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
-from samplenight.fonts import face
+from samplenight.fonts import face, texts
 from samplenight.papers import SCANS
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def _font(name: str, size: int) -> ImageFont.FreeTypeFont:
     from PIL import ImageFont
 
     setting = face(name)
-    return ImageFont.truetype(io.BytesIO(setting.subset("".join(c for c in setting.glyphs if c))), size)
+    return ImageFont.truetype(io.BytesIO(setting.subset("".join(filter(setting.has, texts())))), size)
 
 
 @lru_cache(maxsize=16)
