@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ingest.checks import cli as checks_cli
+from ingest.held import cli as held_cli
 from ingest.schedule import cli as schedule_cli
 from ingest.servers import cli as servers_cli
 from ingest.settings import ConfigError, Home
@@ -44,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     checks_cli.add_parser(commands)
     signatures_cli.add_parsers(commands)
     schedule_cli.add_parser(commands)
+    held_cli.add_parser(commands)
     _add_ingest(commands)
     _add_report(commands)
     _add_ledger(commands)

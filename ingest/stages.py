@@ -19,6 +19,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ingest.findings import Finding, Severity, gravest
+from ingest.held.release import release_held, versions_decided
 from ingest.ledger import Ledger, Transaction
 from ingest.ledger.tables import batch as batch_table
 from ingest.ledger.tables import record as record_table
@@ -92,8 +93,9 @@ def discover(
 
     Unfinished batches of earlier runs come along. ``as_of`` is the night's logical time (ISO 8601 with offset): whatever the
     archive dates in these records is dated so. Run again for the same run, it returns the same batches, and further ones
-    for what has come since.
+    for what has come since. What was held and may go on by now, goes on with its own batch.
     """
+    release_held(home, ledger, as_of)
     listed = {
         record_id(d): {"source": wanted.source, "agency": d.agency, "delivery": d.name, "location": d.location}
         for d in open_source(home, wanted.source).deliveries()
@@ -160,6 +162,7 @@ def file(home: Home, ledger: Ledger, batch_id: str, workers: Workers) -> StageRe
     states: Counter[str] = Counter()
     errors: list[str] = []
     agencies = house.agencies(home)
+    schedules = house.schedules(home)
     rows = ledger.records(batch_id, [State.CHECKED])
     for group in _groups(rows):
         with ledger.begin() as tx:
@@ -170,8 +173,7 @@ def file(home: Home, ledger: Ledger, batch_id: str, workers: Workers) -> StageRe
                     lost = Done(dict(row), value={"staging_lost": str(e)})
                     errors.append(f"{row['delivery']}: {_restage(tx, 'file', State.CHECKED, lost)}")
                     continue
-                fonds_no = agencies[row["agency"]].fonds_no
-                states[filing_step.file_record(tx, house.schedules(home), row, record, fonds_no)] += 1
+                states[filing_step.file_record(tx, schedules, row, record, agencies[row["agency"]])] += 1
     return _result("file", batch_id, states, errors, started)
 
 
@@ -236,11 +238,13 @@ STAGES: dict[str, Callable[[Home, Ledger, str, Workers], StageResult]] = {
 
 def _received(tx: Transaction, row: Row, out: Mapping[str, Any]) -> State:
     findings = findings_of(out["findings"])
-    facts = {"case_no": out["case_no"], "version": out["version"], "files": out["files"],
-             "content_digest": out["content_digest"]}  # fmt: skip
+    findings += (decided := versions_decided(row["decisions"] or ()))
+    version = int(decided[0].params["version"]) if decided else out["version"]
+    facts = {"case_no": out["case_no"], "version": version, "files": out["files"],
+             "content_digest": out["content_digest"], "received_as_of": row["as_of"]}  # fmt: skip
     if out["final"]:
         return _settle(tx, row, State.LISTED, State.REJECTED, "received", findings, **facts)
-    identity = f"{row['agency']}|{out['case_no']}|{out['version']}"
+    identity = f"{row['agency']}|{out['case_no']}|{version}"
     same = tx.conn.execute(
         sa.select(record_table.c.id, record_table.c.content_digest).where(record_table.c.identity == identity)
     ).one_or_none()
@@ -251,7 +255,7 @@ def _received(tx: Transaction, row: Row, out: Mapping[str, Any]) -> State:
         findings.append(Finding("RCV-VERSION-CONFLICT"))
         return _settle(tx, row, State.LISTED, State.HELD, "received", findings, **facts)
     if _has_other_version(tx, row["agency"], out["case_no"], row["id"]):
-        findings.append(Finding("RCV-NEW-VERSION", params={"version": str(out["version"])}))
+        findings.append(Finding("RCV-NEW-VERSION", params={"version": str(version)}))
     return _settle(tx, row, State.LISTED, State.RECEIVED, "received", findings, identity=identity, **facts)
 
 

@@ -23,6 +23,8 @@ ROOMS = {
     "store": {"settings"},
     "ledger": {"model"},
     "verify": {"settings", "store"},
+    # between two nights: it reads what the stages left behind and puts records back to where a stage begins
+    "held": {"findings", "ledger", "model", "paths", "schedule", "settings", "signatures", "sources", "steps"},
 }
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ingest.checks import formats, items, materials, policy, readable, virus
+from ingest.checks import accepted, formats, items, materials, policy, readable, virus
 from ingest.checks.ofdzip import BadZip
 from ingest.findings import Finding
 from ingest.metadata import validate
@@ -35,7 +35,8 @@ class CheckContext:
     """What a check may know besides the record: no clock, no network.
 
     ``as_of`` is the night's logical time (aware), ``agency`` the registry entry of the agency that delivered, ``trust`` the
-    anchors against which signatures are judged, ``prior`` what receive found, ``scanner`` an anti-virus engine if there is one.
+    anchors against which signatures are judged, ``prior`` what receive found, ``scanner`` an anti-virus engine if there is one,
+    ``decisions`` what people decided about the record while it was held.
     """
 
     as_of: dt.datetime
@@ -43,6 +44,7 @@ class CheckContext:
     trust: TrustStore
     prior: Sequence[Finding] = ()
     scanner: virus.Scanner | None = None
+    decisions: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -89,6 +91,7 @@ def run(case: dict[str, Any], files: Sequence[StagedFile], base: Path, context: 
             signatures.append(report.verdict.as_json())
             evidence |= report.verdict.evidence_files()
     found = {path: report.format for path, report in reports.items()}
+    findings = accepted.soften(findings, context.decisions)
     return CheckReport(
         findings, items.results(findings, engine), signatures, evidence, found, _record(case, files, found)
     )  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
@@ -44,7 +44,8 @@ class ChainWriter:
         self._seq, self._digest = int(head.seq), str(head.digest)
         self._rows: list[dict[str, Any]] = []
 
-    def append(self, kind: str, record_id: str | None, detail: dict[str, Any]) -> None:
+    def append(self, kind: str, record_id: str | None, detail: Mapping[str, Any]) -> int:
+        """Add one event and return its number in the chain."""
         seq, prev = self._seq + 1, self._digest
         text = canonical.dumps(detail).decode().rstrip("\n")
         digest = link(seq, self._now, kind, record_id, text, prev)
@@ -53,6 +54,7 @@ class ChainWriter:
              "prev": prev, "digest": digest}
         )  # fmt: skip
         self._seq, self._digest = seq, digest
+        return seq
 
     def close(self) -> None:
         if self._rows:

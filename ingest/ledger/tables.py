@@ -37,6 +37,14 @@ record = Table(
     Column("findings", JSON, nullable=False),
     Column("files", JSON),
     Column("filing", JSON),
+    # what filing decided, apart from its JSON, so that transfer and expiry lists are one indexed question; days as YYYY-MM-DD
+    Column("fonds_no", String(20)),
+    Column("category", String(20)),
+    Column("year", Integer),
+    Column("retention_code", String(10)),
+    Column("retention_end", String(10)),  # last day of the term; absent for 永久
+    Column("open_due", String(10)),
+    Column("transfer_due", String(10)),
     Column("electronic_record_code", String(200)),
     Column("archival_code", String(120)),
     Column("package_sha256", String(64)),
@@ -45,12 +53,38 @@ record = Table(
     Column("object_key", Text),
     Column("receipt_code", Integer),
     Column("receipt_at", String(40)),
+    # decisions of people that were carried out on this record while it was held; the stages and the package read them
+    Column("decisions", JSON),
+    Column("received_as_of", String(40)),  # as_of moves when a held record goes on; this stays the night it came in
     Column("failures", Integer, nullable=False),
     Column("last_error", Text),
     Column("updated_at", String(40), nullable=False),
     Index("record_batch_state", "batch_id", "state", "position"),
     Index("record_case", "agency", "case_no"),
     Index("record_state", "state"),
+    Index("record_fonds", "fonds_no", "year"),
+    Index("record_retention_end", "retention_end"),
+    Index("record_open_due", "open_due"),
+    Index("record_transfer_due", "transfer_due"),
+)
+
+# What people decided about held records, beside the chained event of the same number, because it waits to be confirmed and
+# carried out. status: proposed → decided → applied; void (the record asks something else by now), withdrawn.
+held_decision = Table(
+    "held_decision",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),  # the number of its event in the chain
+    Column("record_id", ForeignKey("record.id"), nullable=False, index=True),
+    Column("action", String(20), nullable=False),
+    Column("codes", JSON, nullable=False),  # the finding codes that held the record when it was decided: the question
+    Column("accepted", JSON, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("decided_by", Text, nullable=False),
+    Column("decided_at", String(40), nullable=False),
+    Column("confirmed_by", Text),
+    Column("confirmed_at", String(40)),
+    Column("status", String(20), nullable=False, index=True),
+    Column("applied_at", String(40)),
 )
 
 number = Table(

@@ -34,3 +34,14 @@ def transfer_due(year: int, level: str | None = None) -> dt.date:
     """
     years = ELECTRONIC_TRANSFER_YEARS if level is None else STATUTORY_TRANSFER_YEARS[level]
     return dt.date(year + years, 12, 31)
+
+
+def days(year: int, retention_code: str, level: str | None = None) -> dict[str, str | None]:
+    """All of it as ISO days: ``retention_start``, ``retention_end`` (None for 永久), ``open_due``, ``transfer_due``."""
+    end = retention_end(year, retention_code)
+    return {
+        "retention_start": retention_start(year).isoformat(),
+        "retention_end": end.isoformat() if end else None,
+        "open_due": open_due(year).isoformat(),
+        "transfer_due": transfer_due(year, level).isoformat(),
+    }

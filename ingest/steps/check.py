@@ -32,6 +32,7 @@ def work(home: Home, job: dict[str, Any]) -> dict[str, Any]:
         agency=house.agencies(home)[job["agency"]].raw,
         trust=house.trust(home),
         prior=findings_of(job["findings"]),
+        decisions=job["decisions"] or (),
     )
     try:
         report = run_checks(strictjson.loads((base / METADATA).read_bytes()), files, base, context)

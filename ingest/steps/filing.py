@@ -10,8 +10,8 @@ from typing import Any
 from ingest.findings import Finding
 from ingest.ledger import Transaction
 from ingest.model import State
-from ingest.schedule import NoMatch, ScheduleSet, assign
-from ingest.settings import Home
+from ingest.schedule import Match, NoMatch, ScheduleSet, assign, terms
+from ingest.settings import Agency, Home
 from ingest.steps import check
 from ingest.steps.receive import findings_of, staged
 
@@ -22,8 +22,13 @@ def load(home: Home, row: Mapping[str, Any]) -> dict[str, Any]:
     return data
 
 
+def match(schedules: ScheduleSet, record: Mapping[str, Any], agency: Agency, as_of: dt.datetime) -> Match | NoMatch:
+    """The entry that files a record of this agency on a night of this logical time."""
+    return schedules.match(record, agency.fonds_no, as_of=as_of, scheme=agency.raw.get("matter_type_scheme"))
+
+
 def file_record(
-    tx: Transaction, schedules: ScheduleSet, row: Mapping[str, Any], record: dict[str, Any], fonds_no: str
+    tx: Transaction, schedules: ScheduleSet, row: Mapping[str, Any], record: dict[str, Any], agency: Agency
 ) -> State:
     """File ``record`` within ``tx``; a case that has its numbers keeps them in every later version."""
     if tx.state_of(row["id"]) is not State.CHECKED:
@@ -31,16 +36,22 @@ def file_record(
     findings = findings_of(row["findings"])
     filing = tx.number_of(row["agency"], row["case_no"])
     if filing is None:
-        match = schedules.match(record, fonds_no, as_of=dt.datetime.fromisoformat(row["as_of"]))
-        findings += match.findings
-        if isinstance(match, NoMatch):
+        answer = match(schedules, record, agency, dt.datetime.fromisoformat(row["as_of"]))
+        findings += answer.findings
+        if isinstance(answer, NoMatch):
             return _settle(tx, row, State.HELD, findings)
-        filing = assign(match, record, tx.next_serial).as_json()
+        filing = assign(answer, record, tx.next_serial).as_json()
         tx.give_number(row["agency"], row["case_no"], filing)
-    return _settle(
-        tx, row, State.FILED, findings, filing=filing,
-        electronic_record_code=filing["electronic_record_code"], archival_code=filing["archival_code"],
-    )  # fmt: skip
+    return _settle(tx, row, State.FILED, findings, filing=filing, **_columns(filing, agency))
+
+
+def _columns(filing: Mapping[str, Any], agency: Agency) -> dict[str, Any]:
+    """What lists of records ask for, apart from the filing's JSON."""
+    days = terms.days(filing["year"], filing["retention_code"], agency.raw.get("transfer_level"))
+    names = ("fonds_no", "category", "year", "retention_code", "electronic_record_code", "archival_code")
+    return {name: filing[name] for name in names} | {
+        name: days[name] for name in ("retention_end", "open_due", "transfer_due")
+    }
 
 
 def _settle(tx: Transaction, row: Mapping[str, Any], after: State, findings: list[Finding], **columns: Any) -> State:

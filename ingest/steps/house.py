@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ingest.schedule import ScheduleSet
@@ -13,6 +14,8 @@ from ingest.store import config as store_config
 
 if TYPE_CHECKING:
     from ingest.store.objects import ObjectStore
+
+Stamp = tuple[tuple[str, int, int, int], ...]
 
 
 @cache
@@ -25,9 +28,20 @@ def trust(home: Home) -> TrustStore:
     return TrustStore.load(home.trust)
 
 
-@cache
 def schedules(home: Home) -> ScheduleSet:
+    """The schedules and rulings as they stand now; read again only when one of their files has changed."""
+    return _schedules(home, _stamp(home.schedules))
+
+
+@lru_cache(maxsize=2)
+def _schedules(home: Home, stamp: Stamp) -> ScheduleSet:
     return load_schedules(home.schedules)
+
+
+def _stamp(folder: Path) -> Stamp:
+    """What tells that a file was written anew: its inode, size and time."""
+    found = [(str(file), file.stat()) for file in sorted(folder.rglob("*.json"))]
+    return tuple((name, st.st_ino, st.st_size, st.st_mtime_ns) for name, st in found)
 
 
 def store(home: Home) -> ObjectStore:

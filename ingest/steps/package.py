@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -97,14 +97,26 @@ def _as_archived(record: Mapping[str, Any]) -> dict[str, Any]:
 def _history(job: Mapping[str, Any], filing: Filing, as_of: dt.datetime) -> list[premis.Event]:
     """What the archive did to the record, for PREMIS; all at the night's logical time, so that bytes repeat."""
     remarks = sorted({f.code for f in findings_of(job["findings"])})
+    received = dt.datetime.fromisoformat(job["received_as_of"] or job["as_of"])
     return [
-        premis.Event("receive", as_of, detail="逐字节接收，计算 SHA-256 与 SM3", note=job["content_digest"]),
+        premis.Event("receive", received, detail="逐字节接收，计算 SHA-256 与 SM3", note=job["content_digest"]),
         premis.Event(
             "check", as_of, "warning" if remarks else "success", "DA/T 70-2018 归档环节四性检测", " ".join(remarks)
         ),
+        *_decisions(job),
         premis.Event("file", as_of, detail=filing.why, note=filing.archival_code),
         premis.Event("package", as_of, detail="BagIt 1.0 (RFC 8493)"),
     ]
+
+
+def _decisions(job: Mapping[str, Any]) -> Iterator[premis.Event]:
+    """What people decided while the record was held; the record then went on, so each decision is part of its story."""
+    for decision in job["decisions"] or ():
+        people = "、".join(name for name in (decision["decided_by"], decision["confirmed_by"]) if name)
+        yield premis.Event(
+            "decision", dt.datetime.fromisoformat(decision["decided_at"]), detail=f"待定件核定：{decision['action']}",
+            note=f"{people}：{decision['reason']}",
+        )  # fmt: skip
 
 
 def archived_record(record: dict[str, Any], filing: Filing, agency: Agency, as_of: dt.datetime) -> dict[str, Any]:

@@ -1,0 +1,158 @@
+"""People's decisions on held records: taken once, chained with who and why, confirmed by a second person where policy asks."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from ingest.held.questions import Action, Question, question
+from ingest.ledger import Ledger, Transaction
+from ingest.ledger.tables import held_decision, record
+from ingest.model import State
+from ingest.settings import Agency
+from ingest.steps.receive import findings_of
+
+FOUR_EYES = "four_eyes"  # an agency's policy "held_accept": a second person confirms what the first would accept
+PROPOSED, DECIDED, APPLIED, VOID, WITHDRAWN = "proposed", "decided", "applied", "void", "withdrawn"
+_OPEN = (PROPOSED, DECIDED)
+_LIMIT = 500  # characters of a reason or a name
+
+
+class Refused(Exception):
+    """A decision that cannot be taken; the text says why and what to do instead."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of one decision: its number and status, or why it was ``refused``."""
+
+    record_id: str
+    decision: int | None = None
+    status: str = ""
+    refused: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+
+def decide(
+    ledger: Ledger, agencies: Mapping[str, Agency], records: Iterable[str], action: Action, *, by: str, reason: str,
+    codes: Sequence[str] = (),
+) -> list[Answer]:  # fmt: skip
+    """Take the same decision on each of these held records; it is carried out at the next ``discover``.
+
+    ``codes`` limits *accept* to these finding codes; without it all that may be accepted are. A record for which the decision
+    is not possible is refused with the reason, the others are decided. Raises Refused for an empty name or reason.
+    """
+    by, reason = _said("姓名 / name", by), _said("理由 / reason", reason)
+    out = []
+    for record_id in dict.fromkeys(records):
+        with ledger.begin() as tx:
+            try:
+                out.append(_decide(tx, agencies, record_id, action, by, reason, codes))
+            except Refused as why:
+                out.append(Answer(record_id, refused=str(why)))
+    return out
+
+
+def _decide(
+    tx: Transaction, agencies: Mapping[str, Agency], record_id: str, action: Action, by: str, reason: str,
+    codes: Sequence[str],
+) -> Answer:  # fmt: skip
+    row = tx.conn.execute(
+        sa.select(record.c.state, record.c.agency, record.c.findings).where(record.c.id == record_id)
+    ).one_or_none()
+    if row is None:
+        raise Refused("没有这件记录 / no such record")
+    if row.state != State.HELD:
+        raise Refused(f"不在待定状态（{row.state}）/ not held but {row.state}")
+    asked = question(findings_of(row.findings))
+    accepted = _accepted(asked, action, codes)
+    if (earlier := open_decision(tx, record_id)) is not None:
+        raise Refused(
+            f"已有决定 {earlier['id']}（{earlier['action']}，{earlier['decided_by']}），先撤回 / "
+            f"decision {earlier['id']} stands already: withdraw it first"
+        )
+    four_eyes = action is Action.ACCEPT and agencies[row.agency].policy.get("held_accept") == FOUR_EYES
+    status = PROPOSED if four_eyes else DECIDED
+    detail = {"action": action.value, "codes": list(asked.codes), "by": by, "reason": reason, "status": status}
+    if accepted:
+        detail["accepted"] = list(accepted)
+    number = tx.chain.append("held_decision", record_id, detail)
+    tx.conn.execute(
+        sa.insert(held_decision).values(
+            id=number, record_id=record_id, action=action.value, codes=list(asked.codes), accepted=list(accepted),
+            reason=reason, decided_by=by, decided_at=tx.now, status=status,
+        )
+    )  # fmt: skip
+    return Answer(record_id, number, status)
+
+
+def _accepted(asked: Question, action: Action, codes: Sequence[str]) -> tuple[str, ...]:
+    """The codes that an acceptance covers. Raises Refused where the question does not allow the action."""
+    if action not in asked.decisions:
+        offered = "、".join(f"{a.value}（{a.words()}）" for a in asked.decisions)
+        where = "；".join(a.command for a in asked.asked if a.command)
+        raise Refused(
+            f"{'、'.join(asked.codes)} 不能以 {action.value}（{action.words()}）解决；可选 / choose among: {offered}"
+            + (f"；{where}" if where else "")
+        )
+    if action is not Action.ACCEPT:
+        return ()
+    if wrong := set(codes) - set(asked.acceptable):
+        raise Refused(f"不可接受 / cannot be accepted: {'、'.join(sorted(wrong))}")
+    return tuple(code for code in asked.acceptable if not codes or code in codes)
+
+
+def confirm(ledger: Ledger, decision: int, *, by: str) -> None:
+    """The second pair of eyes on a proposed acceptance. Raises Refused for the same person or nothing to confirm."""
+    by = _said("姓名 / name", by)
+    with ledger.begin() as tx:
+        row = _standing(tx, decision, PROPOSED)
+        if by == row["decided_by"]:
+            raise Refused(f"须由另一人确认（{by} 已提出）/ another person must confirm it")
+        tx.chain.append("held_confirmed", row["record_id"], {"decision": decision, "by": by})
+        _set(tx, decision, status=DECIDED, confirmed_by=by, confirmed_at=tx.now)
+
+
+def withdraw(ledger: Ledger, decision: int, *, by: str, reason: str) -> None:
+    """Take back a decision that was not carried out yet. Raises Refused."""
+    by, reason = _said("姓名 / name", by), _said("理由 / reason", reason)
+    with ledger.begin() as tx:
+        row = _standing(tx, decision, *_OPEN)
+        tx.chain.append("held_withdrawn", row["record_id"], {"decision": decision, "by": by, "reason": reason})
+        _set(tx, decision, status=WITHDRAWN)
+
+
+def open_decision(tx: Transaction, record_id: str) -> dict[str, Any] | None:
+    """The decision on a record that waits to be confirmed or carried out."""
+    found = tx.conn.execute(
+        sa.select(held_decision).where(held_decision.c.record_id == record_id, held_decision.c.status.in_(_OPEN))
+    ).one_or_none()
+    return dict(found._mapping) if found is not None else None
+
+
+def close(tx: Transaction, decision: int, status: str) -> None:
+    """Note that a decision was carried out (applied) or found its question gone (void)."""
+    _set(tx, decision, status=status, applied_at=tx.now)
+
+
+def _standing(tx: Transaction, decision: int, *statuses: str) -> dict[str, Any]:
+    row = tx.conn.execute(sa.select(held_decision).where(held_decision.c.id == decision)).one_or_none()
+    if row is None or row.status not in statuses:
+        state = "" if row is None else f"（{row.status}）"
+        raise Refused(f"决定 {decision}{state} 无可处理 / nothing to do about decision {decision}")
+    return dict(row._mapping)
+
+
+def _set(tx: Transaction, decision: int, **columns: Any) -> None:
+    tx.conn.execute(sa.update(held_decision).where(held_decision.c.id == decision).values(**columns))
+
+
+def _said(what: str, text: str) -> str:
+    if not text.strip() or len(text) > _LIMIT:
+        raise Refused(f"须写明{what}，不超过 {_LIMIT} 字 / say it, in at most {_LIMIT} characters")
+    return text.strip()

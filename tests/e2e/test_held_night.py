@@ -1,0 +1,119 @@
+"""Held records of one night leave in the next by decision, by a ruling, by new trust: no operator's script, no lost number."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from night_home import AS_OF, NightHome
+
+import samplenight
+from ingest.cli import main
+from ingest.ledger import Ledger, chain
+from ingest.night import ingest
+from samplenight import pdfpki, sealpki
+from sip.judge import bagit_valid
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+FAULTS = ("version-conflict", "matter-unscheduled", "pdf-issuer-unknown", "ofd-issuer-unknown")
+ISSUED = dt.datetime(2026, 11, 19, tzinfo=AS_OF.tzinfo)
+
+
+def held(home: NightHome) -> dict[str, dict[str, Any]]:
+    """What is held, by its code."""
+    return {f["code"]: row for row in home.records() if row["state"] == "held" for f in row["findings"]
+            if f["severity"] == "hold"}  # fmt: skip
+
+
+def text(home: NightHome, row: dict[str, Any], name: str) -> str:
+    with home.package(row) as package:
+        member = next(n for n in package.namelist() if n.endswith(f"/metadata/{name}"))
+        return package.read(member).decode("utf-8")
+
+
+def row(home: NightHome, record: str) -> dict[str, Any]:
+    return next(r for r in home.records() if r["id"] == record)
+
+
+def test_every_held_record_leaves_by_decision_in_the_next_night(night_home: NightHome, tmp_path: Path) -> None:
+    root = night_home.home.root
+    samplenight.make(root, count=2, faults=FAULTS)
+    registry = root / "config/agencies.json"
+    registry.write_text(
+        registry.read_text("utf-8").replace('"signature_invalid"', '"held_accept": "four_eyes", "signature_invalid"')
+    )
+    night_home.run()
+    waiting = held(night_home)
+    assert set(waiting) == {"RCV-VERSION-CONFLICT", "FIL-UNSCHEDULED", "SIG-ROOT-NOT-TRUSTED", "SIG-ISSUER-UNKNOWN"}
+    at, said = ["--home", str(root)], ["--by", "档案员甲", "--reason", "已与报送单位核对"]
+
+    # a second night without any decision leaves all as it was
+    ingest(night_home.home, "idle", AS_OF + dt.timedelta(days=1))
+    assert {code: r["id"] for code, r in held(night_home).items()} == {code: r["id"] for code, r in waiting.items()}
+
+    conflict, unknown = waiting["RCV-VERSION-CONFLICT"]["id"], waiting["SIG-ISSUER-UNKNOWN"]["id"]
+    assert main(["held", "decide", "next_version", conflict, *said, *at]) == 0
+    assert main(["held", "decide", "accept", unknown, *said, *at]) == 0
+    with Ledger(night_home.home.database_url) as ledger, ledger.read() as conn:
+        (decision,) = conn.exec_driver_sql("select id from held_decision where status = 'proposed'").scalars()
+    assert main(["held", "confirm", str(decision), "--by", "档案员乙", *at]) == 0
+    (stranger,) = pdfpki.authority(ISSUED).signers["stranger"].chain
+    (root / "config/trust/anchors/stranger.pem").write_bytes(stranger)
+    matter = json.loads(Path(waiting["FIL-UNSCHEDULED"]["location"], "case.json").read_text("utf-8"))["case"]["matter"]
+    ruling = ["--fonds", "T003", "--version", "T003-SHY/2024-V1", "--entry", "8.3"]
+    assert main(["schedule", "rule", matter["implementation_code"], *ruling, *said, *at]) == 0
+
+    third = AS_OF + dt.timedelta(days=2)
+    assert ingest(night_home.home, "decided", third).unfinished == 0
+    done = {code: row(night_home, r["id"]) for code, r in waiting.items()}
+    assert {code: r["state"] for code, r in done.items()} == dict.fromkeys(waiting, "acknowledged")
+    assert {r["as_of"] for r in done.values()} == {third.isoformat()}
+    for n, record in enumerate(done.values()):
+        night_home.objects.fetch(record["object_key"], tmp_path / f"{n}.zip")
+        assert bagit_valid(tmp_path / f"{n}.zip", tmp_path) == []
+
+    conflicting = done["RCV-VERSION-CONFLICT"]
+    assert (conflicting["version"], conflicting["object_key"].rsplit("/")[-1]) == (2, "v2.zip")
+    first = next(r for r in night_home.records() if r["case_no"] == conflicting["case_no"] and r["version"] == 1)
+    assert first["archival_code"] == conflicting["archival_code"]
+    assert "HLD-AS-VERSION" in text(night_home, conflicting, "checks.json")
+    accepted = json.loads(text(night_home, done["SIG-ISSUER-UNKNOWN"], "checks.json"))["findings"]
+    assert {f["code"]: f["severity"] for f in accepted}["SIG-ISSUER-UNKNOWN"] == "remark"
+    assert next(f for f in accepted if f["code"] == "HLD-ACCEPTED")["params"]["by"] == "档案员甲、档案员乙"
+    assert "档案员乙" in text(night_home, done["SIG-ISSUER-UNKNOWN"], "premis.xml")
+    assert '"VALID"' in text(night_home, done["SIG-ROOT-NOT-TRUSTED"], "signatures.json")
+    assert "FIL-BY-RULING" in {f["code"] for f in done["FIL-UNSCHEDULED"]["findings"]}
+    assert done["FIL-UNSCHEDULED"]["filing"]["matched_by"] == "ruling"
+    with Ledger(night_home.home.database_url) as ledger, ledger.read() as conn:
+        assert list(chain.verify(conn)) == []
+
+
+def test_returned_and_recovered(night_home: NightHome) -> None:
+    """A returned record gets its receipt; one whose staging is gone is taken from the source again; a seal's root arrives."""
+    root = night_home.home.root
+    samplenight.make(root, count=0, faults=("ofd-issuer-unknown", "matter-unscheduled"))
+    night_home.run()
+    waiting = held(night_home)
+    at, said = ["--home", str(root)], ["--by", "档案员甲", "--reason", "本事项不属归档范围"]
+    unscheduled, unknown = waiting["FIL-UNSCHEDULED"], waiting["SIG-ISSUER-UNKNOWN"]
+    assert main(["held", "decide", "return", "--cause", "FIL-UNSCHEDULED", *said, *at]) == 0
+    (root / "config/trust/anchors/stranger.pem").write_bytes(sealpki.pem(stranger_root()))
+    for file in (root / "staging" / unknown["batch_id"] / unknown["id"]).rglob("case.json"):
+        file.unlink()
+    assert ingest(night_home.home, "next", AS_OF + dt.timedelta(days=1)).unfinished == 0
+    assert row(night_home, unknown["id"])["state"] == "acknowledged"
+    back = row(night_home, unscheduled["id"])
+    assert (back["state"], back["receipt_code"]) == ("rejected", 5)
+    (receipt,) = (json.loads(p.read_text("utf-8")) for p in (root / "outbox").rglob(f"{unscheduled['delivery']}*"))
+    assert "本事项不属归档范围" in receipt["findings"][-1]["zh"] and receipt["state"] == "rejected"
+    assert not any((root / "staging").rglob("case.json"))
+
+
+def stranger_root() -> bytes:
+    from samplenight import sm2
+
+    key, name = sm2.key("seal-stranger-root"), sealpki._name("陌生国密根证书")
+    return sealpki._certificate(name, key, name, key, 901, pdfpki.END, "seal-stranger")
