@@ -80,15 +80,23 @@ def run(case: dict[str, Any], files: Sequence[StagedFile], base: Path, context: 
     findings = [*context.prior, *validate(case, context.as_of, context.agency), *materials.check(case, context.agency)]
     findings += _unmatched(case, files, findings)
     declared = {path: row for _, row in rows(case, "files") if (path := text(row, "path"))}
-    reports = {file.path: check_file(file, declared.get(file.source_path, {}), base, context) for file in files}
+    about = _signed_beside(files, base)
+    signed = {target.source_path for target in about.values()}
+    reports = {
+        file.path: check_signature(file, about[file.path], declared.get(file.source_path, {}), base, context)
+        if file.path in about
+        else check_file(file, declared.get(file.source_path, {}), base, context, file.source_path in signed)
+        for file in files
+    }
     engine, scanned = _scan(files, base, context.scanner)
     findings += scanned
     evidence: dict[str, bytes] = {}
     signatures = []
-    for report in reports.values():
+    for path, report in reports.items():
         findings += report.findings
         if report.verdict is not None:
-            signatures.append(report.verdict.as_json())
+            beside = {"about_path": about[path].path} if path in about else {}
+            signatures.append(report.verdict.as_json() | {"archived_path": path} | beside)
             evidence |= report.verdict.evidence_files()
     found = {path: report.format for path, report in reports.items()}
     findings = accepted.soften(findings, context.decisions)
@@ -127,13 +135,66 @@ def _unmatched(case: dict[str, Any], files: Sequence[StagedFile], found: Sequenc
             yield Finding("RCV-FILE-EXTRA", path=file.source_path)
 
 
-def check_file(file: StagedFile, declared: Json, base: Path, context: CheckContext) -> FileReport:
-    """Check one staged file against itself and its row in the metadata (``declared``, may be empty)."""
+def _signed_beside(files: Sequence[StagedFile], base: Path) -> dict[str, StagedFile]:
+    """Detached signature files by their path, each with the file of the record that it signs."""
+    from ingest.signatures import detached_target
+    from ingest.signatures.detached import MAX_BYTES, is_detached
+
+    by_name = {file.source_path: file for file in files}
+    out: dict[str, StagedFile] = {}
+    for file in files:
+        target = detached_target(file.source_path, by_name)
+        if target is None or not 0 < file.size <= MAX_BYTES:
+            continue
+        if is_detached(file.source_path, (base / file.staged).read_bytes()):
+            out[file.path] = by_name[target]
+    return out
+
+
+def check_signature(
+    file: StagedFile, target: StagedFile, declared: Json, base: Path, context: CheckContext
+) -> FileReport:
+    """Check a detached signature over the file ``target`` that stands beside it."""
+    from ingest.signatures import verify_detached
+    from ingest.signatures.cms import StreamContent
+
+    for each in (file, target):
+        _as_received(each, base)
+    name, found = file.source_path, formats.beside()
+    # The digests that receive took spare reading the signed file again, however large it is.
+    digests = {"sha256": bytes.fromhex(target.sha256), "sm3": bytes.fromhex(target.sm3)}
+    content = StreamContent(lambda: _pieces(base / target.staged), target.size, digests)
+    verdict = verify_detached(
+        (base / file.staged).read_bytes(), content, name, context.trust, context.as_of, target.source_path
+    )
+    form = policy.formats()[str(found.own)]
+    findings = [
+        *_as_declared(form, None, name, declared), *verdict.findings(context.agency.get("policy", {})),
+    ]  # fmt: skip
+    return FileReport(findings, found.as_json() | {"format": form.id, "zh": form.zh, "pages": None}, verdict)
+
+
+def _pieces(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while piece := file.read(1 << 20):
+            yield piece
+
+
+def _as_received(file: StagedFile, base: Path) -> Path:
     staged = base / file.staged
-    limit = policy.limits().whole_file_bytes
     if (size := staged.stat().st_size) != file.size:
         raise StagingAltered(f"{file.staged}: {size} bytes, received {file.size}")
-    name = file.source_path
+    return staged
+
+
+def check_file(
+    file: StagedFile, declared: Json, base: Path, context: CheckContext, signed_beside: bool = False
+) -> FileReport:
+    """Check one staged file against itself and its row in the metadata (``declared``, may be empty). ``signed_beside``: a
+    detached signature speaks for it, so it is not reported as unsigned."""
+    staged = _as_received(file, base)
+    limit = policy.limits().whole_file_bytes
+    name, size = file.source_path, file.size
     if size == 0:
         return FileReport([Finding("FMT-EMPTY", path=name)], {"pronom": "UNKNOWN", "name": "", "pages": None})
     data = staged.read_bytes() if size <= limit else None
@@ -165,7 +226,10 @@ def check_file(file: StagedFile, declared: Json, base: Path, context: CheckConte
     verdict = None
     if not _HOSTILE.intersection(finding.code for finding in findings):
         verdict = _judge(data, name, context)
-        if form.id in _SIGNED or verdict.signatures or verdict.causes:
+        silent = not verdict.signatures and not verdict.causes
+        if silent and signed_beside and form.id in _SIGNED:
+            pass  # its signature is judged in the file beside it
+        elif form.id in _SIGNED or not silent:
             findings += verdict.findings(context.agency.get("policy", {}))
         else:
             verdict = (

@@ -78,6 +78,11 @@ def identify(source: Path | bytes, name: str, data: bytes | None = None) -> Form
     return _quick(data) or _own_rules(_pronom(source), name, data)
 
 
+def beside() -> FormatResult:
+    """What a detached signature is: PRONOM knows no CMS, and without the file that it signs it would not be accepted."""
+    return FormatResult(None, "CMS / GB/T 35275", "application/pkcs7-signature", "own rule: signs a file", own="p7s")
+
+
 def extension(name: str) -> str:
     """The extension of a file name in lower case, without its dot; empty if there is none."""
     stem, dot, ext = name.rpartition("/")[2].rpartition(".")

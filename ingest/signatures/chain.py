@@ -20,6 +20,7 @@ from ingest.signatures.verdict import Aspect, Judge
 
 MAX_PATH = 8
 MAX_TRIES = 200
+MAX_STRANGERS = 10
 CLOCK_SKEW = revocation.CLOCK_SKEW
 
 _UNDERSTOOD = frozenset({
@@ -37,7 +38,7 @@ class Path:
 
     certificates: tuple[Certificate, ...]
     complete: bool
-    same_name_other_key: bool = False  # an issuer of the right name was at hand, with a key that does not fit
+    strangers: tuple[Certificate, ...] = ()  # issuers of the right name that were at hand, with keys that do not fit
 
     @property
     def top(self) -> Certificate:
@@ -58,10 +59,10 @@ def build(leaf: Certificate, extra: Sequence[Certificate], store: TrustStore) ->
     came with the signature; they are never anchors."""
     tries = 0
     best = Path((leaf,), complete=store.is_anchor(leaf))
-    mismatch = False
+    strangers: dict[Certificate, None] = {}
 
     def climb(path: tuple[Certificate, ...]) -> Path | None:
-        nonlocal tries, best, mismatch
+        nonlocal tries, best
         top = path[-1]
         if store.is_anchor(top):
             return Path(path, complete=True)
@@ -79,7 +80,7 @@ def build(leaf: Certificate, extra: Sequence[Certificate], store: TrustStore) ->
                 return None
             check = issued(top, parent)
             if check is None or not check.good:
-                mismatch = True
+                strangers[parent] = None
                 continue
             found = climb((*path, parent))
             if found is not None:
@@ -87,7 +88,7 @@ def build(leaf: Certificate, extra: Sequence[Certificate], store: TrustStore) ->
         return None
 
     found = climb((leaf,))
-    return found or dataclasses.replace(best, same_name_other_key=mismatch)
+    return found or dataclasses.replace(best, strangers=tuple(strangers)[:MAX_STRANGERS])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,7 +130,7 @@ def judge_chain(
     their issuer's signature); ``at`` bounds what counts as future.
     """
     path = build(leaf, extra, store)
-    _keep(judge, path, role)
+    _keep(judge, path, role, store)
     _judge_path(judge, path, store)
     _judge_usage(judge, leaf, purpose)
     _judge_times(judge, path, moment, role)
@@ -139,12 +140,14 @@ def judge_chain(
     return path
 
 
-def _keep(judge: Judge, path: Path, role: str) -> None:
+def _keep(judge: Judge, path: Path, role: str, store: TrustStore) -> None:
+    """What the judgement rests on, so that it can be made again from the evidence alone."""
     judge.evidence.setdefault("certificates", {})[role] = dict(path.certificates[0].summary)
     judge.evidence.setdefault("chains", {})[role] = [
-        {"subject": c.subject_text, "serial": c.summary["serial"], "sha256": c.sha256} for c in path.certificates
+        {"subject": c.subject_text, "serial": c.summary["serial"], "sha256": c.sha256, "anchor": store.is_anchor(c)}
+        for c in path.certificates
     ]
-    for certificate in path.certificates:
+    for certificate in (*path.certificates, *path.strangers):
         judge.blobs[f"{certificate.sha256}.cer"] = certificate.raw
 
 
@@ -173,7 +176,7 @@ def _judge_path(judge: Judge, path: Path, store: TrustStore) -> None:
                 judge.fail(Aspect.CHAIN, "SIG-CRITICAL-EXTENSION", subject=certificate.subject_text, oid=oid)
     if path.complete:
         judge.ok(Aspect.CHAIN)
-    elif path.same_name_other_key:
+    elif path.strangers:
         judge.doubt(Aspect.CHAIN, "SIG-ISSUER-KEY-DIFFERS", issuer=path.top.issuer_text)
     elif path.top.self_issued:
         judge.doubt(Aspect.CHAIN, "SIG-ROOT-NOT-TRUSTED", issuer=path.top.subject_text)

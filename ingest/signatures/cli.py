@@ -103,31 +103,18 @@ def judge_files(
 ) -> list[Json]:
     """Judge files in a spawned worker that is killed when a file takes too long or brings it down; a file that cannot be
     opened gives ``{"path", "error"}``."""
-    import concurrent.futures
-    import multiprocessing
-
-    from pebble import ProcessExpired, ProcessPool
+    from ingest.signatures.apart import Apart, Lost
 
     out: list[Json] = []
-    with ProcessPool(max_workers=1, context=multiprocessing.get_context("spawn"), initializer=_limit_memory) as pool:
+    with Apart(timeout) as worker:
         for path in files:
-            future = pool.schedule(judge_file, args=(path, folder, at, data), timeout=timeout)
             try:
-                out.append(future.result())
-            except (concurrent.futures.TimeoutError, ProcessExpired, MemoryError) as error:  # two of them are OSErrors
-                out.append(_lost(path, at, type(error).__name__))
+                out.append(worker.run(judge_file, path, folder, at, data))
+            except Lost as error:
+                out.append(_lost(path, at, str(error)))
             except OSError as error:
                 out.append({"path": str(path), "error": error.strerror or str(error)})
     return out
-
-
-MEMORY = 4 << 30
-
-
-def _limit_memory() -> None:
-    import resource
-
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
 
 
 def judge_file(path: Path, folder: Path, at: dt.datetime, data: Path | None) -> Json:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -58,6 +59,11 @@ class UnsupportedError(ValueError):
 
 def digest(name: str, *parts: bytes | memoryview) -> bytes:
     """The digest ``name`` (as in DIGESTS) of the parts one after the other."""
+    return digest_of(name, parts)
+
+
+def digest_of(name: str, parts: Iterable[bytes | memoryview]) -> bytes:
+    """The same for parts that come one by one."""
     if name == "sm3":
         try:
             state = hashlib.new("sm3")

@@ -14,10 +14,11 @@ from collections.abc import Sequence
 
 from lxml import etree
 
-from ingest.signatures import chain, cms, der, seals, ses, sm2, timestamps
+from ingest.signatures import cms, der, seals, ses, sm2
 from ingest.signatures.cms import Content, Form
 from ingest.signatures.crypto import WEAK_DIGESTS
 from ingest.signatures.package import Package, PackageError, child, descendants, local, value
+from ingest.signatures.signer import Around, judge_signer, only_signer
 from ingest.signatures.trust import TrustStore
 from ingest.signatures.verdict import Aspect, Cause, Effect, FileVerdict, Judge, SignatureVerdict, Verdict, fold, worst
 
@@ -179,7 +180,7 @@ def _judge_value(
     elif kind == "cms":
         data = cms.parse(signed_value)
         judge.kind = "ofd-sign-gbt35275" if data.gm else "ofd-sign-cms"
-        judge_cms(judge, data, content, claimed, store, at)
+        _judge_cms(judge, data, content, claimed, store, at)
     else:
         judge.kind = "ofd-sign-bare"
         judge.evidence["signing_time"] = {"claimed": claimed.isoformat()} if claimed else {}
@@ -187,7 +188,7 @@ def _judge_value(
         sm2.decode_signature(signed_value)
 
 
-def judge_cms(
+def _judge_cms(
     judge: Judge,
     data: cms.SignedData,
     content: Content,
@@ -196,19 +197,9 @@ def judge_cms(
     at: dt.datetime,
 ) -> None:
     """A GB/T 35275 or CMS value over ``content``; ``claimed`` is the document's own statement of when."""
-    if len(data.signers) != 1:
-        judge.fail(Aspect.CRYPTOGRAPHY, "SIG-CMS-SIGNERS", count=str(len(data.signers)))
-        return
-    signer = data.signers[0]
-    certificate = cms.judge_signer(judge, data, signer, content, Form.DIGEST_INSIDE)
-    proven = None
-    for token in cms.timestamp_tokens(signer):
-        proven = (
-            timestamps.judge_timestamp(judge, token, Content(signer.signature), store, at, data.certificates) or proven
-        )
-    moment = cms.judge_time(judge, cms.claimed_time(signer) or claimed, proven, at, loose=True)
-    if certificate is not None:
-        chain.judge_chain(judge, certificate, data.certificates, store, moment, at=at, sources=data.crls)
+    signer = only_signer(judge, data)
+    if signer is not None:
+        judge_signer(judge, data, signer, content, Form.DIGEST_INSIDE, store, at, Around(claimed, loose=True))
 
 
 def kind_of(signed_value: bytes) -> str:
@@ -337,7 +328,7 @@ def _entries(package: Package, store: TrustStore, at: dt.datetime) -> list[Signa
         judge.note(Aspect.COVERAGE, "SIG-OFD-LIST-ONLY")
         raw, data = package.read(ENTRIES), cms.parse(package.read(part))
         claimed = ses.parse_local_time(value(tree, "CreationDate") or "")
-        judge_cms(judge, data, Content(raw), claimed, store, at)
+        _judge_cms(judge, data, Content(raw), claimed, store, at)
     except PackageError as error:
         judge.fail(Aspect.INTEGRITY, error.code, detail=error.detail)
     except der.DerError as error:

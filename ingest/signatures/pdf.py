@@ -8,12 +8,13 @@ import datetime as dt
 import re
 from collections.abc import Sequence
 
-from ingest.signatures import chain, cms, der, ocsp, seals, ses, timestamps
+from ingest.signatures import cms, der, ocsp, seals, ses, timestamps
 from ingest.signatures.certs import Certificate, RevocationList, parse_certificate, parse_crl
 from ingest.signatures.cms import Content, Form
 from ingest.signatures.pdf_lean import holds_no_signature, is_plainly_unsigned, read_plain_pdf
 from ingest.signatures.pdf_model import Changes, Coverage, PdfSignature, PdfStructure, PdfUnreadableError
 from ingest.signatures.revocation import Source
+from ingest.signatures.signer import Around, judge_signer, only_signer
 from ingest.signatures.trust import TrustStore
 from ingest.signatures.verdict import Aspect, Cause, Effect, FileVerdict, Judge, Verdict, fold, worst
 
@@ -181,24 +182,13 @@ def _judge_signature(
         form = Form.SHA1_INSIDE
     elif signature.subfilter not in _DETACHED:
         judge.note(Aspect.INTEGRITY, "SIG-PDF-SUBFILTER", subfilter=signature.subfilter[:60])
-    if len(data.signers) != 1:
-        judge.kind = "pdf-cms"
-        judge.fail(Aspect.CRYPTOGRAPHY, "SIG-CMS-SIGNERS", count=str(len(data.signers)))
+    judge.kind = "pdf-cms"
+    signer = only_signer(judge, data)
+    if signer is None:
         return
-    signer = data.signers[0]
-    extra = (*data.certificates, *helped.certificates)
-    certificate = cms.judge_signer(judge, data, signer, content, form, helped.certificates)
+    around = Around(claimed, archived, helped.certificates, helped.sources)
+    certificate = judge_signer(judge, data, signer, content, form, store, at, around)
     judge.kind = _kind(signature, data, certificate)
-    proven = None
-    for token in cms.timestamp_tokens(signer):
-        stamped = timestamps.judge_timestamp(judge, token, Content(signer.signature), store, at, extra, helped.sources)
-        proven = min(filter(None, (proven, stamped)), default=None)
-    if proven is None and archived is not None and certificate is not None and archived <= certificate.not_after:
-        proven = archived
-    moment = cms.judge_time(judge, cms.claimed_time(signer) or claimed, proven, at)
-    if certificate is not None:
-        sources = (*data.crls, *cms.adobe_revocation(signer), *helped.sources)
-        chain.judge_chain(judge, certificate, extra, store, moment, at=at, sources=sources)
 
 
 def _kind(signature: PdfSignature, data: cms.SignedData, certificate: Certificate | None) -> str:

@@ -116,12 +116,14 @@ class SignatureVerdict:
                 for aspect, result in self.results.items()
             },
             "evidence": dict(self.evidence),
+            "evidence_files": sorted(self.blobs),
         }
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class FileVerdict:
-    """All signatures of one file. ``causes`` are those of the file itself: unreadable, a signature nobody lists, …"""
+    """All signatures of one file. ``causes`` are those of the file itself: unreadable, a signature nobody lists, …
+    ``about`` is the file that a detached signature signs."""
 
     path: str
     verdict: Verdict
@@ -129,6 +131,7 @@ class FileVerdict:
     causes: tuple[Cause, ...] = ()
     trust: str = ""
     judged_at: str = ""
+    about: str | None = None
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -139,6 +142,7 @@ class FileVerdict:
         """The verdict as stored in the package: same inputs, same bytes."""
         return {
             "path": self.path,
+            **({} if self.about is None else {"about": self.about}),
             "verdict": self.verdict.value,
             "reasons": list(self.reasons),
             "judged_at": self.judged_at,

@@ -15,6 +15,7 @@ from ingest.checks import run as run_checks
 from ingest.metadata import strictjson
 from ingest.model import StagedFile
 from ingest.settings import Home
+from ingest.signatures import evidence
 from ingest.sources.base import METADATA
 from ingest.steps import house
 from ingest.steps.receive import findings_of, staged
@@ -46,8 +47,7 @@ def work(home: Home, job: dict[str, Any]) -> dict[str, Any]:
                          "standard": "DA/T 70-2018", "items": report.items, "findings": findings}),
     )  # fmt: skip
     (base / SIGNATURES).write_bytes(
-        canonical.dumps({"schema": "guidang.signatures/1.0", "as_of": job["as_of"], "trust": house.trust(home).digest,
-                         "files": report.signatures}),
+        canonical.dumps(evidence.summary(report.signatures, context.trust, job["as_of"])),
     )  # fmt: skip
     shutil.rmtree(base / EVIDENCE, ignore_errors=True)  # of an earlier check, perhaps against other trust
     (base / EVIDENCE).mkdir()
