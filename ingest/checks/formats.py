@@ -16,7 +16,7 @@ from typing import Any
 from ingest.checks import policy
 from ingest.checks.known import known
 from ingest.checks.ofdzip import is_ofd
-from ingest.checks.xmlread import BadXml, HasDtd, parse
+from ingest.metadata.strictxml import BadXml, HasDtd, parse
 from ingest.metadata import strictjson
 
 OFD_NAME = "OFD (GB/T 33190-2016)"

@@ -15,7 +15,7 @@ import zlib
 from lxml import etree
 
 from ingest.checks.policy import Limits
-from ingest.checks.xmlread import BadXml, parse
+from ingest.metadata.strictxml import BadXml, parse
 
 _ENTRY = re.compile(rb"PK\x01\x02")
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # the public ones; GB/T 18894: no proprietary compression

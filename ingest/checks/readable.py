@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 from ingest.checks.ofdzip import BadZip, ofd_pages
 from ingest.checks.policy import Limits
-from ingest.checks.xmlread import BadXml, HasDtd, parse
+from ingest.metadata.strictxml import BadXml, HasDtd, parse
 from ingest.metadata import strictjson
 
 Fault = tuple[str, str]

@@ -14,6 +14,7 @@ from ingest.settings import Agency, Home
 from ingest.steps import check, house
 from ingest.steps.receive import findings_of, staged
 from sip import canonical, premis, xml
+from sip.archived import as_archived
 from sip.package import FixityError, PackagePlan, PayloadFile, publish, write_package
 
 # The written form of a package, not the release: after an upgrade in the middle of a night the same record must still give
@@ -48,7 +49,7 @@ def plan(job: Mapping[str, Any], base: Path, agency: Agency) -> PackagePlan:
     filing = Filing.from_json(job["filing"])
     as_of = dt.datetime.fromisoformat(job["as_of"])
     record = archived_record(json.loads((base / check.RECORD).read_bytes()), filing, agency, as_of)
-    described = _as_archived(record)
+    described = as_archived(record)
     tags = {
         "record.json": canonical.dumps(record),
         "filing.json": canonical.dumps({"schema": "guidang.filing/1.0", **filing.as_json()}),
@@ -81,17 +82,6 @@ def plan(job: Mapping[str, Any], base: Path, agency: Agency) -> PackagePlan:
             ("External-Description", str(record["record"].get("title", ""))),
         ],
     )
-
-
-def _as_archived(record: Mapping[str, Any]) -> dict[str, Any]:
-    """The record with each file as it stands in the package: what the archive measured in place of what the source said."""
-    files = []
-    for f in record["files"]:
-        own = f["archived"]
-        measured = {"path": own["path"], "source_path": f["path"], "size": own["size"], "format": own["format"],
-                    "sha256": own["digest"]["SHA-256"], "sm3": own["digest"]["SM3"]}  # fmt: skip
-        files.append(f | measured)
-    return {**record, "files": files}
 
 
 def _history(job: Mapping[str, Any], filing: Filing, as_of: dt.datetime) -> list[premis.Event]:

@@ -15,6 +15,7 @@ from sip.zipformat import CHINA
 DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
 # Not characters of XML 1.0; a hostile title must not stop a package from being written, nor vanish without a trace.
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _SPECIAL = re.compile('[&<>"\r\n\t]|[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]')
 # A line end or tab is written as a reference, so that it is read back as it was, in an attribute too.
 _REPLACED = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\r": "&#13;", "\n": "&#10;", "\t": "&#9;"}
@@ -26,6 +27,11 @@ def text(value: Any) -> str:
         return ""
     found = str(value)
     return _SPECIAL.sub(lambda m: _REPLACED.get(m[0], "\ufffd"), found) if _SPECIAL.search(found) else found
+
+
+def held(value: str) -> str:
+    """The value as a reader of the XML gets it back: what XML cannot hold is U+FFFD."""
+    return _NOT_XML.sub("\ufffd", value)
 
 
 def element(name: str, value: Any) -> str:

@@ -20,8 +20,13 @@ from sip.faults import Fault, fault
 
 STORED, DEFLATED = 0, 8
 _MAX_DIRECTORY = 512 << 20
+_DIRECTORY_LINE = 512  # bytes; more than an honest member's line in the directory
 # Nothing honest in an archive unpacks to this; it would cost a verifier hours.
 _MAX_RATIO, _RATIO_FROM = 200, 1 << 30
+
+
+class TooManyMembers(Exception):
+    """The end record claims more members, or a larger directory, than the caller wants to see."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -50,14 +55,16 @@ class Entry:
 class Zip:
     """A bag in a ZIP. ``entries`` are in directory order; where the directory is lost, in file order.
 
-    ``lazy`` leaves a member's local header unread until the member is: enough for a list, little traffic for a far file.
+    ``lazy`` leaves a member's local header unread until the member is: enough for a list, little traffic for a far file. More members
+    than ``most`` raise `TooManyMembers` before one of them is looked at.
     """
 
     form = "zip"
 
-    def __init__(self, file: BinaryIO | RawIOBase, lazy: bool = False) -> None:
+    def __init__(self, file: BinaryIO | RawIOBase, lazy: bool = False, most: int | None = None) -> None:
         self._file = file
         self._lazy = lazy
+        self._most = most
         self.length = file.seek(0, os.SEEK_END)
         self.items: list[Item] = []
         self.folders: set[str] = set()
@@ -129,6 +136,8 @@ class Zip:
         directory_end = end
         if count == z.MAX16 or size == z.MAX32 or start == z.MAX32:
             directory_end, count, size, start = self._read_end64(end, count, size, start)
+        if self._most is not None and (count > self._most or size > self._most * _DIRECTORY_LINE):
+            raise TooManyMembers(max(count, size // _DIRECTORY_LINE))
         if start + size != directory_end:
             raise _BadZip(end, "the directory is not where the end record says")
         if size > _MAX_DIRECTORY:
@@ -207,7 +216,7 @@ class Zip:
 
     def _walk(self) -> Iterator[Entry]:
         """Members by their local headers, from the start, as long as one follows the other."""
-        at = 0
+        at = seen = 0
         while (head := self._at(at, z.LOCAL.size))[:4] == z.LOCAL_MARK and len(head) == z.LOCAL.size:
             _, _, flags, method, time, date, crc, packed, size, name_len, extra_len = z.LOCAL.unpack(head)
             rest = self._at(at + z.LOCAL.size, name_len + extra_len)
@@ -218,6 +227,9 @@ class Zip:
                 return
             yield Entry(_name(raw, flags)[0], raw, flags, method, (time, date), crc, packed, size, at, start)
             at = start + packed
+            seen += 1
+            if self._most is not None and seen > self._most:
+                raise TooManyMembers(seen)
 
     # -- what can be read of it
 
