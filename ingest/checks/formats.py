@@ -16,8 +16,8 @@ from typing import Any
 from ingest.checks import policy
 from ingest.checks.known import known
 from ingest.checks.ofdzip import is_ofd
-from ingest.metadata.strictxml import BadXml, HasDtd, parse
 from ingest.metadata import strictjson
+from ingest.metadata.strictxml import BadXml, HasDtd, parse
 
 OFD_NAME = "OFD (GB/T 33190-2016)"
 _ZIP_MAGIC = b"PK\x03\x04"

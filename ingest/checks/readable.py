@@ -13,8 +13,8 @@ from types import MappingProxyType
 
 from ingest.checks.ofdzip import BadZip, ofd_pages
 from ingest.checks.policy import Limits
-from ingest.metadata.strictxml import BadXml, HasDtd, parse
 from ingest.metadata import strictjson
+from ingest.metadata.strictxml import BadXml, HasDtd, parse
 
 Fault = tuple[str, str]
 """A finding code and the detail for its text."""
