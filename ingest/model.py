@@ -30,6 +30,14 @@ class State(enum.StrEnum):
         return self in (State.ACKNOWLEDGED, State.REJECTED, State.DUPLICATE)
 
 
+class CopyState(enum.StrEnum):
+    """What is known of one copy of a package in one replica of the store, at the time it was last looked at."""
+
+    PROVED = "proved"  # there, bit for bit
+    DAMAGED = "damaged"  # there, but other bytes
+    MISSING = "missing"  # not there any more
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class StagedFile:
     """One file of a record in staging, with the fixity values of the one pass in which it was read.

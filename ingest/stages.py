@@ -20,7 +20,7 @@ import sqlalchemy as sa
 
 from ingest.findings import Finding, Severity, gravest
 from ingest.held.release import release_held, versions_decided
-from ingest.ledger import Ledger, Transaction
+from ingest.ledger import Ledger, Transaction, copies
 from ingest.ledger.tables import batch as batch_table
 from ingest.ledger.tables import record as record_table
 from ingest.model import State
@@ -34,6 +34,8 @@ from ingest.steps import house
 from ingest.steps import package as package_step
 from ingest.steps import receive as receive_step
 from ingest.steps.receive import findings_of
+from ingest.store import config as store_config
+from ingest.store.config import StorePlan
 from ingest.workers import Done, Job, Threads, Workers
 
 Row = Mapping[str, Any]
@@ -183,17 +185,28 @@ def package(home: Home, ledger: Ledger, batch_id: str, workers: Workers) -> Stag
 
 
 def deposit(home: Home, ledger: Ledger, batch_id: str, workers: Workers) -> StageResult:
-    """Package → object store, proved to be there, then the commit mark. Our own packages: nothing in them is hostile."""
-    house.store(home)  # a store that is not configured is one error, not one a record
+    """Package → every replica of the object store, each copy proved, then the commit mark; what lacks copies is tried again.
+    Our own packages: nothing in them is hostile."""
+    plan = deposit_step.ready(home)  # a store that is not configured is one error, not one a record
     threads = Threads(home, _IN_FLIGHT)
-    return _over("deposit", ledger, batch_id, State.PACKAGED, partial(threads.map, deposit_step.work), _deposited)
+    rows = ledger.records(batch_id, [State.PACKAGED, State.DEPOSITED])
+    proved = _proved(ledger, rows, plan)
+    jobs: list[Row] = [
+        {**row, "proved": sorted(proved[row["id"]])}
+        for row in rows
+        if row["state"] == State.PACKAGED or len(proved[row["id"]]) < plan.min_copies
+    ]
+    return _over("deposit", ledger, batch_id, State.PACKAGED, partial(threads.map, deposit_step.work), _deposited, jobs)
 
 
 def acknowledge(home: Home, ledger: Ledger, batch_id: str, workers: Workers) -> StageResult:
     """Receipts to the source for all that is decided; staging is emptied only now."""
     started = time.monotonic()
     states: Counter[str] = Counter()
-    decided = ledger.records(batch_id, [State.DEPOSITED, State.REJECTED, State.DUPLICATE, State.ACKNOWLEDGED])
+    decided = [
+        *_preserved(home, ledger, ledger.records(batch_id, [State.DEPOSITED])),
+        *ledger.records(batch_id, [State.REJECTED, State.DUPLICATE, State.ACKNOWLEDGED]),
+    ]
     for group in _groups(decided):
         sent = [(row, *_send(home, row)) for row in group if row["receipt_at"] is None]
         if sent:
@@ -207,6 +220,23 @@ def acknowledge(home: Home, ledger: Ledger, batch_id: str, workers: Workers) -> 
     held = ledger.records(batch_id, [State.HELD])
     ack.sweep(home, batch_id, {row["id"] for row in (*decided, *held)})
     return _result("acknowledge", batch_id, states, [], started)
+
+
+def _preserved(home: Home, ledger: Ledger, rows: list[Row]) -> list[Row]:
+    """Those of the deposited records that have their copies: only of these is the producer told that they are preserved."""
+    if not rows:
+        return []
+    plan = store_config.plan(home)
+    proved = _proved(ledger, rows, plan)
+    return [{**row, "copies": plan.min_copies} for row in rows if len(proved[row["id"]]) >= plan.min_copies]
+
+
+def _proved(ledger: Ledger, rows: list[Row], plan: StorePlan) -> dict[str, set[str]]:
+    """By record id, the replicas of the plan that hold a proved copy of its package."""
+    with ledger.read() as conn:
+        found = copies.proved(conn, [row["object_key"] for row in rows])
+    names = {replica.name for replica in plan.replicas}
+    return {row["id"]: found.get(row["object_key"], set()) & names for row in rows}
 
 
 def _send(home: Home, row: Row) -> tuple[State, int]:
@@ -289,21 +319,25 @@ def _packaged(tx: Transaction, row: Row, out: Mapping[str, Any]) -> State:
 
 
 def _deposited(tx: Transaction, row: Row, out: Mapping[str, Any]) -> State:
+    made = [copies.Copy.from_json(c) for c in out["copies"]]
+    copies.enter(tx, row["id"], row["object_key"], made)
+    where = {"replicas": [c.replica for c in made]}
+    if row["state"] != State.PACKAGED and not out["findings"]:
+        tx.chain.append("copied", row["id"], {"key": row["object_key"], **where})
+        return State(row["state"])
     findings = findings_of(row["findings"]) + findings_of(out["findings"])
     after = State.HELD if out["findings"] else State.DEPOSITED
-    return _settle(tx, row, State.PACKAGED, after, "deposited", findings, key=row["object_key"])
+    return _settle(tx, row, State(row["state"]), after, "deposited", findings, {"key": row["object_key"], **where})
 
 
 def _settle(
-    tx: Transaction, row: Row, before: State, after: State, kind: str, findings: list[Finding], *,
-    key: str | None = None, **columns: Any,
+    tx: Transaction, row: Row, before: State, after: State, kind: str, findings: list[Finding],
+    more: Mapping[str, Any] | None = None, **columns: Any,
 ) -> State:  # fmt: skip
     """Move a record and keep its findings; a rejected one gives its identity back, so that a mended one may come."""
     if after is State.REJECTED:
         columns["identity"] = None
-    detail: dict[str, Any] = {"codes": sorted({f.code for f in findings})}
-    if key is not None:
-        detail["key"] = key
+    detail: dict[str, Any] = {"codes": sorted({f.code for f in findings}), **(more or {})}
     if columns.get("content_digest"):
         detail["content"] = columns["content_digest"]
     tx.move(row["id"], [before], after, kind, detail, findings=[f.as_json() for f in findings], **columns)
@@ -315,13 +349,14 @@ def _settle(
 
 def _over(
     stage: str, ledger: Ledger, batch_id: str, before: State, run: Callable[[list[Job]], Iterator[list[Done]]],
-    settle: Callable[[Transaction, Row, Mapping[str, Any]], State],
+    settle: Callable[[Transaction, Row, Mapping[str, Any]], State], rows: list[Row] | None = None,
 ) -> StageResult:  # fmt: skip
-    """Let ``run`` work on the batch's records that stand in ``before``, and settle what comes back, several in one go."""
+    """Let ``run`` work on the batch's records that stand in ``before`` (or on ``rows``), and settle what comes back, several
+    in one go. An outcome may tell ``trouble``: what is done stands, and the rest is to be tried again."""
     started = time.monotonic()
     states: Counter[str] = Counter()
     errors: list[str] = []
-    rows = ledger.records(batch_id, [before])
+    rows = ledger.records(batch_id, [before]) if rows is None else rows
     for done in run([dict(r) for r in rows]):
         with ledger.begin() as tx:
             for d in done:
@@ -329,6 +364,9 @@ def _over(
                     errors.append(f"{d.job['delivery']}: {_restage(tx, stage, before, d)}")
                 elif d.value is not None:
                     states[settle(tx, d.job, d.value)] += 1
+                    if trouble := d.value.get("trouble"):
+                        tx.fail(d.job["id"], stage, trouble)
+                        errors.append(f"{d.job['delivery']}: {trouble}")
                 elif d.lost is not None:
                     states[_lost(tx, stage, before, d)] += 1
                 else:

@@ -20,7 +20,7 @@ ROOMS = {
     "schedule": {"findings", "model", "paths", "metadata"},
     "checks": {"findings", "model", "paths", "metadata", "signatures", "settings"},
     "sources": {"model", "settings"},
-    "store": {"settings"},
+    "store": {"settings", "model", "paths"},
     "ledger": {"model"},
     "verify": {"settings", "store"},
     # between two nights: it reads what the stages left behind and puts records back to where a stage begins

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, BigInteger, Column, ForeignKey, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import JSON, BigInteger, Boolean, Column, ForeignKey, Index, Integer, MetaData, String, Table, Text
 
 metadata = MetaData()
 
@@ -123,4 +123,25 @@ chain_head = Table(
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("seq", BigInteger, nullable=False),
     Column("digest", String(64), nullable=False),
+)
+
+# One row a package and replica: where its bytes are known to stand, and when they were last proved to be the deposited ones.
+# A replica that has never had the package has no row; `state` is a model.CopyState. The lock is as it was set, so that an
+# auditor need not ask the store; the store's own word counts.
+copy = Table(
+    "copy",
+    metadata,
+    Column("object_key", Text, primary_key=True),
+    Column("replica", String(80), primary_key=True),
+    Column("record_id", ForeignKey("record.id"), nullable=False, index=True),
+    Column("version_id", String(250)),  # the store's own name of these bytes; None where it keeps no versions
+    Column("sha256", String(64), nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("deposited_at", String(40), nullable=False),
+    Column("verified_at", String(40), nullable=False),
+    Column("lock_mode", String(20)),  # governance or compliance
+    Column("retain_until", String(40)),
+    Column("legal_hold", Boolean, nullable=False),
+    Index("copy_oldest_check", "replica", "verified_at"),
 )

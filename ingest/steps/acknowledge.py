@@ -23,7 +23,10 @@ _TEXT = {
 
 
 def receipt(row: Mapping[str, Any], outcome: State) -> dict[str, Any]:
-    """The receipt of one record; ``outcome`` is acknowledged, duplicate or rejected. The same record, the same receipt."""
+    """The receipt of one record; ``outcome`` is acknowledged, duplicate or rejected. The same record, the same receipt.
+
+    An acknowledged ``row`` tells in ``copies`` how many proved copies were asked for before this was said.
+    """
     findings = findings_of(row["findings"])
     zh, en = _TEXT[outcome]
     out: dict[str, Any] = {
@@ -44,6 +47,7 @@ def receipt(row: Mapping[str, Any], outcome: State) -> dict[str, Any]:
             "archival_code": row["archival_code"],
             "package_sha256": row["package_sha256"],
             "package_bytes": row["package_size"],
+            "copies": row["copies"],
         }
     return out
 

@@ -45,7 +45,7 @@ def _stamp(folder: Path) -> Stamp:
 
 
 def store(home: Home) -> ObjectStore:
-    """The store as configured now; its client is kept as long as the configuration stays the same."""
-    from ingest.store.objects import ObjectStore  # boto3 takes long to import, and who only checks needs none
+    """The main store as configured now; its client is kept as long as the configuration stays the same."""
+    from ingest.store.replicas import open_store  # boto3 takes long to import, and who only checks needs none
 
-    return ObjectStore(store_config.load(home))
+    return open_store(home, store_config.load(home))

@@ -1,15 +1,18 @@
 """Putting packages into object storage so that they are there once, whole, and provably so.
 
-Every object is sent with its SHA-256 and on the condition that the key is free. Then the store is asked what it holds. A
-server that was seen to refuse a wrong SHA-256 is believed when it names the right one, but for a sample that is read back
-all the same; of any other server (many take a checksum and keep silent) every object is read back and hashed.
+Every object is sent with its SHA-256 and on the condition that the key is free; large ones in parts. Then the store is asked
+what it holds. A server that was seen to refuse a wrong SHA-256 is believed when it names the right one, but for a sample that
+is read back all the same; of any other server (many take a checksum and keep silent) every object is read back and hashed.
 """
 
 from __future__ import annotations
 
 import base64
 import contextlib
+import dataclasses
+import datetime as dt
 import hashlib
+import io
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -19,7 +22,10 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from ingest.store import abilities, multipart
+from ingest.store.abilities import TAKEN, Abilities
 from ingest.store.config import StoreConfig
+from ingest.store.locks import Lock
 from sip.remote import RangeFile
 
 if TYPE_CHECKING:
@@ -27,8 +33,6 @@ if TYPE_CHECKING:
 
 _CHUNK = 1 << 20
 _SAMPLE = 16  # one object in so many, chosen by its digest, is read back even from a server that proves
-_PROBE = ".guidang/probe"  # exists only on servers that do not check
-_TAKEN = ("PreconditionFailed", "ConditionalRequestConflict", "412", "409")
 
 
 class KeyTaken(Exception):
@@ -39,66 +43,142 @@ class NotProved(Exception):
     """What was read back is not what was sent. Trying again may help."""
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Stored:
+    """What stands in the store now: ``new`` when it was put just now, False when the same bytes stood there already."""
+
+    new: bool
+    version_id: str | None = None
+
+
 class ObjectStore:
-    """One bucket of one S3 server."""
+    """One bucket of one S3 server. ``able`` is what the server was found to be able to do; probed where it is not given."""
 
-    def __init__(self, config: StoreConfig) -> None:
+    def __init__(self, config: StoreConfig, able: Abilities | None = None) -> None:
+        self.name = config.name
         self._bucket = config.bucket
-        self._s3 = _client(config)
+        self._s3 = client(config)
+        self._config = config
+        self._able = able
 
-    def put_once(self, key: str, body: IO[bytes] | bytes, sha256: str, size: int, *, prove: bool = True) -> bool:
-        """Put ``body`` (``size`` bytes with that SHA-256, hex) under a free key and prove that it is there.
+    @property
+    def able(self) -> Abilities:
+        if self._able is None:
+            self._able = abilities.probe(self._s3, self._config)
+        return self._able
 
-        True when it was put now, False when the same bytes stood there already. Without ``prove`` a new object is believed
-        to be what the server's checksum said; one that stood there already is always compared.
-        Raises KeyTaken for other bytes, NotProved when the store gives back something else, ClientError for trouble.
+    def put_once(
+        self, key: str, body: IO[bytes] | bytes, sha256: str, size: int, *, prove: bool = True,
+        lock: Lock | None = None, hold: bool = False,
+    ) -> Stored:  # fmt: skip
+        """Put ``body`` (seekable, ``size`` bytes with that SHA-256, hex) under a free key and prove that it is there.
+
+        ``lock`` and ``hold`` protect it from its first moment. Without ``prove`` a new object is believed to be what the
+        server's checksum said; one that stood there already is always compared, and locked where it was not.
+        Raises KeyTaken for other bytes, WrongDigest where ``body`` is not what ``sha256`` says, NotProved when the store
+        gives back something else, ClientError and BotoCoreError for trouble.
         """
-        put = True
+        source: IO[bytes] = io.BytesIO(body) if isinstance(body, bytes) else body
+        large = size >= multipart.FROM
+        how = {"Metadata": {"sha256": sha256}, **_protection(lock, hold)}
+        version, named, put = None, None, True
         try:
-            self._s3.put_object(
-                Bucket=self._bucket,
-                Key=key,
-                Body=body,
-                ContentLength=size,
-                ChecksumSHA256=base64.b64encode(bytes.fromhex(sha256)).decode(),
-                IfNoneMatch="*",
-                Metadata={"sha256": sha256},
-            )
+            if large and not self.able.conditional_complete and self.head(key) is not None:
+                put = False  # this server would overwrite at the end of an upload in parts
+            elif large:
+                version, named = multipart.upload(
+                    self._s3, self._bucket, key, source, sha256, size, self.able.conditional_complete, **how
+                )
+            else:
+                named = base64.b64encode(bytes.fromhex(sha256)).decode()
+                answer = self._s3.put_object(
+                    Bucket=self._bucket, Key=key, Body=source, ContentLength=size, ChecksumSHA256=named,
+                    IfNoneMatch="*", **how,
+                )  # fmt: skip
+                version = answer.get("VersionId")
         except ClientError as e:
-            if e.response.get("Error", {}).get("Code") not in _TAKEN:
+            if e.response.get("Error", {}).get("Code") not in TAKEN:
                 raise
             put = False
         if put and not prove:
-            return True
-        found, length = self._held(key, sha256)
-        if (found, length) != (sha256, size):
+            return Stored(True, version)
+        if not put:
+            named = multipart.composite(source, size) if large else base64.b64encode(bytes.fromhex(sha256)).decode()
+            version = (self.head(key) or {}).get("VersionId")
+        if not self._holds(key, version, named, sha256, size, large):
             if put:
-                raise NotProved(f"{key}: sent {sha256} ({size} bytes), read back {found} ({length} bytes)")
+                raise NotProved(f"{key}: sent {sha256} ({size} bytes), {self.name} gives back something else")
             raise KeyTaken(key)
-        return put
+        if not put or large:  # an upload gone on with after a crash was begun with the lock of that time
+            self._protect(key, version, lock, hold)
+        return Stored(put, version)
 
-    def _held(self, key: str, expected: str) -> tuple[str, int]:
-        """SHA-256 (hex) and length of the object, as a proving server names them, else as read back."""
-        if int(expected[:8], 16) % _SAMPLE and self.proves():
-            head = self._s3.head_object(Bucket=self._bucket, Key=key, ChecksumMode="ENABLED")
-            if named := head.get("ChecksumSHA256"):
-                return base64.b64decode(named).hex(), head["ContentLength"]
-        return self.digest(key)
+    def _holds(self, key: str, version: str | None, named: str | None, sha256: str, size: int, large: bool) -> bool:
+        """Whether the object is the bytes with this SHA-256 and size: as a proving server says, else as read back."""
+        proves = self.able.proves_parts if large else self.able.proves
+        if proves and int(sha256[:8], 16) % _SAMPLE:
+            head = self.head(key, version)
+            if head is not None and head.get("ChecksumSHA256") == named:
+                return bool(head["ContentLength"] == size)
+        return self.digest(key, version) == (sha256, size)
 
-    def proves(self) -> bool:
-        """Whether this server refuses a body that does not fit its SHA-256; tried once a process."""
-        return _refuses_wrong_checksum(self._s3, self._bucket)
+    def _protect(self, key: str, version: str | None, lock: Lock | None, hold: bool) -> None:
+        """Lock what stands there already, unless it is locked as long or longer."""
+        if lock is not None:
+            mode, until = self.retention(key, version)
+            if until is None or until < lock.until or (lock.mode == "COMPLIANCE" and mode != lock.mode):
+                later = lock.until if until is None else max(until, lock.until)
+                retention: Any = {"Mode": lock.mode, "RetainUntilDate": later}
+                self._s3.put_object_retention(Bucket=self._bucket, Key=key, Retention=retention, **_version(version))
+        if hold:
+            self.hold(key, version, True)
 
-    def digest(self, key: str) -> tuple[str, int]:
+    def retention(self, key: str, version: str | None = None) -> tuple[str | None, dt.datetime | None]:
+        """(mode, until) of an object's lock; (None, None) where it has none."""
+        try:
+            found = self._s3.get_object_retention(Bucket=self._bucket, Key=key, **_version(version))["Retention"]
+        except ClientError as e:
+            if e.response.get("ResponseMetadata", {}).get("HTTPStatusCode") in (400, 404):
+                return None, None
+            raise
+        return found.get("Mode"), found.get("RetainUntilDate")
+
+    def hold(self, key: str, version: str | None, on: bool) -> None:
+        """Set or lift the legal hold of an object; safe to repeat. Raises ClientError."""
+        self._s3.put_object_legal_hold(
+            Bucket=self._bucket, Key=key, LegalHold={"Status": "ON" if on else "OFF"}, **_version(version)
+        )
+
+    def held(self, key: str, version: str | None = None) -> bool:
+        """Whether the store itself says that the object is under a legal hold."""
+        try:
+            found = self._s3.get_object_legal_hold(Bucket=self._bucket, Key=key, **_version(version))
+        except ClientError as e:
+            if e.response.get("ResponseMetadata", {}).get("HTTPStatusCode") in (400, 404):
+                return False
+            raise
+        return found.get("LegalHold", {}).get("Status") == "ON"
+
+    def head(self, key: str, version: str | None = None) -> dict[str, Any] | None:
+        """What the store says of an object (ContentLength, ChecksumSHA256, VersionId, Metadata); None where it is not."""
+        try:
+            return dict(self._s3.head_object(Bucket=self._bucket, Key=key, ChecksumMode="ENABLED", **_version(version)))
+        except ClientError as e:
+            if e.response.get("ResponseMetadata", {}).get("HTTPStatusCode") == 404:
+                return None
+            raise
+
+    def digest(self, key: str, version: str | None = None) -> tuple[str, int]:
         """SHA-256 (hex) and length of what the store really holds, read as a stream."""
         sha256, size = hashlib.sha256(), 0
-        for chunk in self.stream(key):
+        for chunk in self.stream(key, version):
             sha256.update(chunk)
             size += len(chunk)
         return sha256.hexdigest(), size
 
-    def stream(self, key: str) -> Iterator[bytes]:
-        body = self._s3.get_object(Bucket=self._bucket, Key=key)["Body"]
+    def stream(self, key: str, version: str | None = None) -> Iterator[bytes]:
+        """An object's bytes in pieces, the newest version where none is named."""
+        body = self._s3.get_object(Bucket=self._bucket, Key=key, **_version(version))["Body"]
         try:
             while chunk := body.read(_CHUNK):
                 yield chunk
@@ -107,12 +187,8 @@ class ObjectStore:
 
     def size(self, key: str) -> int | None:
         """The object's length in bytes, None where there is no such object."""
-        try:
-            return self._s3.head_object(Bucket=self._bucket, Key=key)["ContentLength"]
-        except ClientError as e:
-            if e.response.get("Error", {}).get("Code") in ("404", "NoSuchKey", "NotFound"):
-                return None
-            raise
+        head = self.head(key)
+        return None if head is None else int(head["ContentLength"])
 
     def read(self, key: str, offset: int, size: int) -> bytes:
         """``size`` bytes of an object from ``offset``; fewer where it ends before."""
@@ -127,10 +203,10 @@ class ObjectStore:
             raise KeyError(key)
         return RangeFile(lambda offset, size: self.read(key, offset, size), length)
 
-    def fetch(self, key: str, target: Path) -> None:
+    def fetch(self, key: str, target: Path, version: str | None = None) -> None:
         """Read an object into a file."""
         with target.open("wb") as f:
-            for chunk in self.stream(key):
+            for chunk in self.stream(key, version):
                 f.write(chunk)
 
     def listing(self, prefix: str = "") -> Iterator[tuple[str, int]]:
@@ -140,20 +216,20 @@ class ObjectStore:
                 yield item["Key"], item["Size"]
 
 
-@cache
-def _refuses_wrong_checksum(s3: S3Client, bucket: str) -> bool:
-    wrong = base64.b64encode(hashlib.sha256(b"not this").digest()).decode()
-    try:
-        s3.put_object(Bucket=bucket, Key=_PROBE, Body=b"probe", ChecksumSHA256=wrong)
-    except ClientError as e:
-        if e.response.get("Error", {}).get("Code") in ("BadDigest", "InvalidDigest", "XAmzContentChecksumMismatch"):
-            return True
-        raise
-    return False
+def _version(version: str | None) -> dict[str, Any]:
+    return {} if version is None else {"VersionId": version}
+
+
+def _protection(lock: Lock | None, hold: bool) -> dict[str, Any]:
+    how: dict[str, Any] = {"ObjectLockLegalHoldStatus": "ON"} if hold else {}
+    if lock is not None:
+        how |= {"ObjectLockMode": lock.mode, "ObjectLockRetainUntilDate": lock.until}
+    return how
 
 
 @cache
-def _client(config: StoreConfig) -> S3Client:
+def client(config: StoreConfig) -> S3Client:
+    """The client of one replica, one a process; threads may share it."""
     options: dict[str, Any] = {
         "endpoint_url": config.endpoint,
         "aws_access_key_id": config.access_key,
@@ -169,7 +245,7 @@ def _client(config: StoreConfig) -> S3Client:
             # we name our own SHA-256; another default checksum beside it would be paid for nothing
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
-            max_pool_connections=4,
+            max_pool_connections=8,
             connect_timeout=10,
             read_timeout=120,
         ),

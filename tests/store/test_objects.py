@@ -36,8 +36,8 @@ def key() -> str:
 
 def test_put_then_put_again_is_one_object(objects: ObjectStore) -> None:
     data, where = os.urandom(200_000), key()
-    assert objects.put_once(where, io.BytesIO(data), sha(data), len(data)) is True
-    assert objects.put_once(where, io.BytesIO(data), sha(data), len(data)) is False
+    assert objects.put_once(where, io.BytesIO(data), sha(data), len(data)).new
+    assert not objects.put_once(where, io.BytesIO(data), sha(data), len(data)).new
     assert objects.digest(where) == (sha(data), len(data))
     assert list(objects.listing(where)) == [(where, len(data))]
 
