@@ -187,12 +187,12 @@ def package(home: Home, ledger: Ledger, batch_id: str, workers: Workers) -> Stag
 def deposit(home: Home, ledger: Ledger, batch_id: str, workers: Workers) -> StageResult:
     """Package → every replica of the object store, each copy proved, then the commit mark; what lacks copies is tried again.
     Our own packages: nothing in them is hostile."""
-    plan = deposit_step.ready(home)  # a store that is not configured is one error, not one a record
+    plan, away = deposit_step.ready(home)  # a store that is not configured is one error, not one a record
     threads = Threads(home, _IN_FLIGHT)
     rows = ledger.records(batch_id, [State.PACKAGED, State.DEPOSITED])
     proved = _proved(ledger, rows, plan)
     jobs: list[Row] = [
-        {**row, "proved": sorted(proved[row["id"]])}
+        {**row, "proved": sorted(proved[row["id"]]), "away": away}
         for row in rows
         if row["state"] == State.PACKAGED or len(proved[row["id"]]) < plan.min_copies
     ]

@@ -26,6 +26,7 @@ _SLOW = (
     "servers/test_cli.py",
     "servers/test_processes.py",
     "servers/test_seaweed.py",
+    "store/",
     "signatures/test_cli.py",
     "signatures/test_ofd.py",  # these three sign all their fixtures when they are collected
     "signatures/test_pdf.py",

@@ -6,7 +6,6 @@ missing. What counts as preserved is decided by the stage, from the copies that 
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 import hashlib
 from pathlib import Path
@@ -33,18 +32,25 @@ class StoreAway(Exception):
     """No replica took the package. Trying again may help."""
 
 
-def ready(home: Home) -> StorePlan:
-    """The plan of the store, once a stage: raises ConfigError where it cannot do what the plan asks. A replica that is away
-    now is met again, record by record."""
+def ready(home: Home) -> tuple[StorePlan, dict[str, str]]:
+    """The plan of the store and, once a stage, the replicas that are away with what they say: 500 records need not each wait
+    for them. Raises ConfigError where a store cannot do what the plan asks."""
     plan = config.plan(home)
+    away: dict[str, str] = {}
     for replica in plan.replicas:
-        with contextlib.suppress(ClientError, BotoCoreError):
-            require_locks(open_store(home, replica), plan)
-    return plan
+        try:
+            store = open_store(home, replica)
+            store.reach()
+        except (ClientError, BotoCoreError) as e:
+            away[replica.name] = f"{type(e).__name__}: {e}"
+            continue
+        require_locks(store, plan)
+    return plan, away
 
 
 def work(home: Home, job: dict[str, Any]) -> dict[str, Any]:
-    """Worker side of the deposit stage; ``job`` is the record's ledger row, ``job["proved"]`` the replicas that have it.
+    """Worker side of the deposit stage; ``job`` is the record's ledger row, ``job["proved"]`` the replicas that have the
+    package, ``job["away"]`` those that were away when the stage began.
 
     Returns the copies made and, where they are too few yet, ``trouble`` in words: what the other replicas said.
     Raises StoreAway and ConfigError.
@@ -58,9 +64,12 @@ def work(home: Home, job: dict[str, Any]) -> dict[str, Any]:
     for replica in plan.replicas:
         if replica.name in job["proved"]:
             continue
+        if (said := job["away"].get(replica.name)) is not None:
+            trouble.append(f"{replica.name}: {said}")
+            continue
         try:
             store = open_store(home, replica)
-            copies.append(_deposit(store, plan, job, package, lock).as_json())
+            copies.append(_deposit(store, job, package, lock).as_json())
         except KeyTaken as e:
             findings.append(Finding("DEP-KEY-TAKEN", params={"key": str(e)}))
         except (WrongDigest, FileNotFoundError) as e:
@@ -78,8 +87,7 @@ def work(home: Home, job: dict[str, Any]) -> dict[str, Any]:
     return out
 
 
-def _deposit(store: ObjectStore, plan: StorePlan, job: dict[str, Any], package: Path, lock: Lock | None) -> Copy:
-    require_locks(store, plan)
+def _deposit(store: ObjectStore, job: dict[str, Any], package: Path, lock: Lock | None) -> Copy:
     key, sha256, size, mark = job["object_key"], job["package_sha256"], job["package_size"], commit_mark(job)
     with package.open("rb") as body:
         stored = store.put_once(key, body, sha256, size, lock=lock)

@@ -67,6 +67,10 @@ class ObjectStore:
             self._able = abilities.probe(self._s3, self._config)
         return self._able
 
+    def reach(self) -> None:
+        """Ask for the bucket. Raises ClientError or BotoCoreError where the store is away or the bucket is not ours."""
+        self._s3.head_bucket(Bucket=self._bucket)
+
     def put_once(
         self, key: str, body: IO[bytes] | bytes, sha256: str, size: int, *, prove: bool = True,
         lock: Lock | None = None, hold: bool = False,
