@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from sip.zipformat import CHINA
 
 PROFILE_ID = "urn:guidang:bagit-profile:1.0"
+TRANSFER_PROFILE_ID = "urn:guidang:bagit-profile:transfer:1.0"
 # Names the written form, not the software's release: the same record gives the same bytes after an upgrade.
 WRITER = "guidang sip 1.0"
 
@@ -29,7 +30,13 @@ def clean(value: str) -> str:
 
 
 def render(
-    fields: Sequence[tuple[str, str]], identifier: str, version: int, as_of: dt.datetime, octets: int, streams: int
+    fields: Sequence[tuple[str, str]],
+    identifier: str,
+    version: int,
+    as_of: dt.datetime,
+    octets: int,
+    streams: int,
+    profile: str = PROFILE_ID,
 ) -> bytes:
     """The bytes of bag-info.txt: the caller's ``fields`` in their order (empty ones left out), then the writer's own.
 
@@ -48,7 +55,7 @@ def render(
         f"Bagging-Date: {as_of.astimezone(CHINA):%Y-%m-%d}\n",
         f"Payload-Oxum: {octets}.{streams}\n",
         f"Bag-Size: {human_size(octets)}\n",
-        f"BagIt-Profile-Identifier: {PROFILE_ID}\n",
+        f"BagIt-Profile-Identifier: {profile}\n",
         f"Bag-Software-Agent: {WRITER}\n",
     ]
     return "".join(lines).encode()

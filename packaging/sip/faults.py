@@ -48,5 +48,10 @@ def plain(value: Any) -> Any:
 
 @cache
 def _table() -> dict[str, dict[str, str]]:
-    table: dict[str, dict[str, str]] = json.loads(Path(__file__).with_name("faults.json").read_text("utf-8"))
+    table: dict[str, dict[str, str]] = {}
+    for sheet in sorted(Path(__file__).parent.rglob("faults.json")):
+        found = json.loads(sheet.read_text("utf-8"))
+        if both := table.keys() & found.keys():
+            raise ValueError(f"{min(both)} stands twice; the second time in {sheet}")
+        table |= found
     return table

@@ -11,7 +11,7 @@ import datetime as dt
 import hashlib
 import os
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -33,11 +33,12 @@ class FixityError(Exception):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class PayloadFile:
-    """One payload file with the fixity values of its receipt. ``path`` is below ``data/``; digests are lower-case hex. Where all
-    files of a plan have ``sha512``, the package has manifests of it too."""
+    """One payload file with the fixity values of its receipt. ``path`` is below ``data/``; ``source`` is a staged file, or what opens
+    the content where it stands elsewhere (called once, in the order of the paths); digests are lower-case hex. Where all files of
+    a plan have ``sha512``, the package has manifests of it too."""
 
     path: str
-    source: Path
+    source: Path | Callable[[], Iterable[bytes]]
     size: int
     sha256: str
     sm3: str
@@ -52,7 +53,7 @@ class PackagePlan:
     ``identifier`` is the 电子文件号 and the name of the bag's folder; ``version`` counts re-sent cases from 1; ``as_of`` is the
     aware moment of filing; ``tags`` are the files below ``metadata/`` by path, as bytes or, where they are too large for memory, as
     a file; ``bag_info`` further fields for bag-info.txt in their order (Source-Organization, Bag-Group-Identifier,
-    Internal-Sender-Identifier, …).
+    Internal-Sender-Identifier, …); ``profile`` is the BagIt Profile that the bag promises to meet.
     """
 
     identifier: str
@@ -61,6 +62,7 @@ class PackagePlan:
     payload: Sequence[PayloadFile]
     tags: Mapping[str, bytes | Path]
     bag_info: Sequence[tuple[str, str]] = ()
+    profile: str = baginfo.PROFILE_ID
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -152,7 +154,7 @@ def _tag_files(plan: PackagePlan, payload: Sequence[PayloadFile]) -> list[_Tag]:
     _refuse_twins(f.path for f in payload)
     _refuse_twins(plan.tags)
     octets = sum(f.size for f in payload)
-    info = baginfo.render(plan.bag_info, plan.identifier, plan.version, plan.as_of, octets, len(payload))
+    info = baginfo.render(plan.bag_info, plan.identifier, plan.version, plan.as_of, octets, len(payload), plan.profile)
     algorithms = ALGORITHMS if payload[0].sha512 else ALGORITHMS[:2]
     if any(bool(f.sha512) != bool(payload[0].sha512) for f in payload):
         raise ValueError("SHA-512 is given for some files only")
@@ -184,6 +186,12 @@ def _refuse_twins(paths: Iterable[str]) -> None:
             folders.add(key)
     if both := seen & folders:
         raise ValueError(f"path {min(both)!r} is a file and a folder")
+
+
+def _read(source: Path, buffer: memoryview) -> Iterator[memoryview]:
+    with source.open("rb", buffering=0) as file:
+        while got := file.readinto(buffer):
+            yield buffer[:got]
 
 
 class _Writer:
@@ -226,21 +234,18 @@ class _Writer:
         self._put(zipformat.local_header(raw, size, crc, self._stamp))
         self._members.append(Member(name, self._at, size))
 
-    def _copy(self, path: str, source: Path, size: int, crc32: int, buffer: memoryview) -> None:
+    def _copy(
+        self, path: str, source: Path | Callable[[], Iterable[bytes]], size: int, crc32: int, buffer: memoryview
+    ) -> None:
         crc, left = 0, size
-        with source.open("rb", buffering=0) as file:
-            while left:
-                got = file.readinto(buffer)
-                if not got:
-                    raise FixityError(path, f"{left} of {size} bytes are missing from the staged file")
-                if got > left:
-                    break
-                piece = buffer[:got]
-                crc = zlib.crc32(piece, crc)
-                self._put(piece)
-                left -= got
-            if left or file.readinto(buffer[:1]):
+        for piece in _read(source, buffer) if isinstance(source, Path) else source():
+            if len(piece) > left:
                 raise FixityError(path, f"the staged file is longer than the {size} bytes received")
+            crc = zlib.crc32(piece, crc)
+            self._put(piece)
+            left -= len(piece)
+        if left:
+            raise FixityError(path, f"{left} of {size} bytes are missing from the staged file")
         if crc != crc32:
             raise FixityError(path, f"CRC-32 of the staged file is {crc:08x}, at receipt it was {crc32:08x}")
 

@@ -10,16 +10,22 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from sip.baginfo import PROFILE_ID
+from sip.baginfo import PROFILE_ID, TRANSFER_PROFILE_ID
 from sip.bagtext import Manifest
 from sip.faults import Fault, fault
 
+_FILES = {PROFILE_ID: "bagit-profile.json", TRANSFER_PROFILE_ID: "transfer/bagit-profile.json"}
 _FORMS = {"zip": "application/zip", "tar": "application/x-tar"}
+
+
+def promised(info: Sequence[tuple[str, str]]) -> str | None:
+    """The profile of ours that bag-info.txt says the bag meets, None where it names none of them."""
+    return next((v for label, v in info if label.lower() == "bagit-profile-identifier" and v in _FILES), None)
 
 
 def claims(info: Sequence[tuple[str, str]]) -> bool:
     """Whether bag-info.txt says that the bag is one of ours."""
-    return any(label.lower() == "bagit-profile-identifier" and value == PROFILE_ID for label, value in info)
+    return promised(info) is not None
 
 
 def check(
@@ -30,7 +36,7 @@ def check(
     form: str,
 ) -> list[Fault]:
     """Every requirement of the profile that the bag does not meet. An unpacked bag (form ``folder``) may stand unserialised."""
-    rules = _profile()
+    rules = _profile(promised(info) or PROFILE_ID)
     return [
         *_info_faults(info, rules["Bag-Info"]),
         *_manifest_faults(manifests, rules),
@@ -90,6 +96,6 @@ def _unmet(path: str, reason: str) -> Fault:
 
 
 @cache
-def _profile() -> dict[str, Any]:
-    rules: dict[str, Any] = json.loads(Path(__file__).with_name("bagit-profile.json").read_text("utf-8"))
+def _profile(identifier: str) -> dict[str, Any]:
+    rules: dict[str, Any] = json.loads((Path(__file__).parent / _FILES[identifier]).read_text("utf-8"))
     return rules

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from sip import bagtext, claims, names, profile
+from sip.baginfo import PROFILE_ID
 from sip.container import Container, Damaged, Item
 from sip.faults import Fault, fault, plain
 from sip.form import container_faults
@@ -109,7 +110,8 @@ class _Check:
                 self._say(
                     "PKG-PROFILE", "bag-info.txt", reason="External-Identifier is not the name of the bag's folder"
                 )
-            self._faults += claims.check(identifier, payload, self._fact, self._metadata)
+            if profile.promised(self._info) == PROFILE_ID:
+                self._faults += claims.check(identifier, payload, self._fact, self._metadata)
         return VerifyResult(
             self._name, tuple(self._faults), self._container.form, f"{self._version[0]}.{self._version[1]}",
             tuple(sorted({m.algorithm for m in self._manifests if not m.is_tag})), len(payload), sum(self._files[p].size for p in payload),
