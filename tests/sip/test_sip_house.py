@@ -42,5 +42,7 @@ def test_every_fault_is_in_the_table_and_every_row_is_used() -> None:
 
 def test_the_published_schemas_are_those_in_use() -> None:
     assert Path("schemas/bagit-profile.json").read_bytes() == (SIP / "bagit-profile.json").read_bytes()
-    assert Path("schemas/bagit-profile-transfer.json").read_bytes() == (SIP / "transfer/bagit-profile.json").read_bytes()
+    assert (
+        Path("schemas/bagit-profile-transfer.json").read_bytes() == (SIP / "transfer/bagit-profile.json").read_bytes()
+    )
     assert Path("schemas/premis/premis-v3-subset.xsd").read_bytes() == (SIP / "premis-v3-subset.xsd").read_bytes()

@@ -10,7 +10,7 @@ import dataclasses
 import hashlib
 import json
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from io import RawIOBase
 from typing import Any, BinaryIO
 
@@ -135,10 +135,19 @@ class SourceStream:
         """The bytes of one part, in pieces."""
         if self._head is None:
             self._begin()
-        yield from self._content(part)
+        try:
+            yield from self._content(part)
+        except BaseException:
+            self._close()  # nobody will ask for the rest
+            raise
         self._wanted -= 1
         if not self._wanted:
-            self._head.close()
+            self._close()
+
+    def _close(self) -> None:
+        self._head.close()
+        if isinstance(self._chunks, Generator):
+            self._chunks.close()
 
     def _content(self, part: Part) -> Iterator[bytes]:
         if part.offset + part.size <= self._head_end:
