@@ -15,6 +15,7 @@ from ingest.schedule import cli as schedule_cli
 from ingest.servers import cli as servers_cli
 from ingest.settings import ConfigError, Home
 from ingest.signatures import cli as signatures_cli
+from ingest.trust import cli as trust_cli
 from ingest.verify import cli as verify_cli
 from samplenight import cli as sample_cli
 
@@ -43,7 +44,8 @@ def _parser() -> argparse.ArgumentParser:
     servers_cli.add_parsers(commands)
     sample_cli.add_parser(commands)
     checks_cli.add_parser(commands)
-    signatures_cli.add_parsers(commands)
+    signatures_cli.add_parser(commands)
+    trust_cli.add_parser(commands)
     schedule_cli.add_parser(commands)
     held_cli.add_parser(commands)
     _add_ingest(commands)

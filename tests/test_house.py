@@ -23,6 +23,8 @@ ROOMS = {
     "store": {"settings", "model", "paths"},
     "ledger": {"model"},
     "verify": {"settings", "store"},
+    # keeping the trust store: acts with their events, and which held records they help
+    "trust": {"findings", "held", "ledger", "model", "paths", "settings", "signatures", "steps"},
     # between two nights: it reads what the stages left behind and puts records back to where a stage begins
     "held": {"findings", "ledger", "model", "paths", "schedule", "settings", "signatures", "sources", "steps"},
 }

@@ -109,7 +109,7 @@ event = Table(
     metadata,
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
     Column("at", String(40), nullable=False),
-    Column("kind", String(60), nullable=False),
+    Column("kind", String(60), nullable=False, index=True),
     Column("record_id", String(40), index=True),
     Column("detail", Text, nullable=False),  # canonical JSON, exactly as digested
     Column("prev", String(64), nullable=False),

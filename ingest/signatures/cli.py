@@ -1,10 +1,9 @@
-"""``guidang verify-signature`` and ``guidang trust``: usable without Airflow, ledger or servers."""
+"""``guidang verify-signature``: usable without Airflow, ledger or servers."""
 
 from __future__ import annotations
 
 import argparse
 import datetime as dt
-import getpass
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -21,8 +20,8 @@ ASPECTS = {
 OUTCOMES = {"pass": "通过", "fail": "不通过", "unknown": "未知", "not_applicable": "不适用"}
 
 
-def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add both commands to the ``guidang`` parser; each sets ``func``."""
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command to the ``guidang`` parser; it sets ``func``."""
     p = commands.add_parser(
         "verify-signature", help="验证文件中的电子签名和印章 / verify signatures and seals in files"
     )
@@ -32,34 +31,12 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     p.add_argument(
         "--data", type=Path, help="分离式签名（p7s）所签的文件 / the file that a detached signature is about"
     )
-    p.add_argument("--at", type=_moment, help="判定时刻，默认现在 / moment of judging (ISO 8601), default now")
+    p.add_argument("--at", type=moment, help="判定时刻，默认现在 / moment of judging (ISO 8601), default now")
     p.add_argument("--timeout", type=float, default=TIMEOUT, help="每个文件的时限（秒）/ seconds a file may take")
     p.set_defaults(func=verify_signature)
-    trust = commands.add_parser("trust", help="管理信任库 / keep the trust store")
-    acts = trust.add_subparsers(required=True, metavar="ACT")
-    add = acts.add_parser("add", help="加入证书或 CRL / add certificates or CRLs")
-    add.add_argument("file", type=Path)
-    add.add_argument("--anchor", action="store_const", const="anchor", dest="kind", help="作为信任锚 / as an anchor")
-    add.add_argument("--intermediate", action="store_const", const="intermediate", dest="kind")
-    add.add_argument("--source", required=True, help="从何处取得 / where it came from")
-    add.add_argument("--purpose", default="", help="用途 / what it is for")
-    remove = acts.add_parser("remove", help="移出 / take out")
-    remove.add_argument("sha256", help="SHA-256 或其前 8 位以上 / at least 8 digits of it")
-    remove.add_argument("--reason", required=True)
-    listing = acts.add_parser("list", help="列出 / list")
-    check = acts.add_parser("check", help="检查到期与断链 / what expires or does not fit")
-    check.add_argument("--days", type=int, default=60)
-    for act, func in ((add, trust_add), (remove, trust_remove), (listing, trust_list), (check, trust_check)):
-        act.add_argument("--trust", type=Path, help="信任库文件夹，默认 <数据目录>/config/trust / the store's folder")
-        act.add_argument("--at", type=_moment, help=argparse.SUPPRESS)
-        if func in (trust_add, trust_remove):
-            act.add_argument("--by", default=None, help="操作者，默认当前用户 / who does it")
-        if func in (trust_list, trust_check):
-            act.add_argument("--json", action="store_true")
-        act.set_defaults(func=func)
 
 
-def _moment(text: str) -> dt.datetime:
+def moment(text: str) -> dt.datetime:
     moment = dt.datetime.fromisoformat(text)
     return moment if moment.tzinfo else moment.astimezone()
 
@@ -160,81 +137,6 @@ def describe(verdict: Mapping[str, Any]) -> list[str]:
 
 def _causes(causes: Sequence[Mapping[str, Any]], indent: str) -> list[str]:
     return [line for c in causes for line in (f"{indent}- {c['code']} {c['zh']}", f"{indent}  {c['en']}")]
-
-
-def trust_add(args: argparse.Namespace) -> int:
-    from ingest.signatures import keeping
-    from ingest.signatures.trust import TrustError
-
-    try:
-        added = keeping.add(
-            _folder(args), args.file.read_bytes(), kind=args.kind, by=args.by or getpass.getuser(), source=args.source,
-            when=_now(args), purpose=args.purpose,
-        )  # fmt: skip
-    except (TrustError, OSError) as error:
-        _err(str(error))
-        return 2
-    for item in added:
-        _out(f"{item.kind} {item.sha256[:16]} {item.name}")
-    return 0
-
-
-def trust_remove(args: argparse.Namespace) -> int:
-    from ingest.signatures import keeping
-    from ingest.signatures.trust import TrustError
-
-    try:
-        item = keeping.remove(
-            _folder(args), args.sha256, by=args.by or getpass.getuser(), reason=args.reason, when=_now(args)
-        )
-    except (TrustError, OSError) as error:
-        _err(str(error))
-        return 2
-    _out(f"{item.kind} {item.sha256[:16]} {item.name}")
-    return 0
-
-
-def trust_list(args: argparse.Namespace) -> int:
-    from ingest.signatures import keeping
-    from ingest.signatures.trust import TrustError
-
-    try:
-        found = keeping.items(_folder(args))
-    except (TrustError, OSError) as error:
-        _err(str(error))
-        return 2
-    for item in found:
-        if args.json:
-            _out(json.dumps(item.as_json(), ensure_ascii=False))
-        else:
-            told = item.provenance
-            origin = f"{told['when'][:10]} {told['by']}：{told['source']}" if told else "无来源记录 / no provenance"
-            until = item.ends.date() if item.ends else "?"
-            _out(f"{item.kind:12} {item.sha256[:16]} {item.starts.date()}..{until} {item.name}（{origin}）")
-    return 0
-
-
-def trust_check(args: argparse.Namespace) -> int:
-    """Exit 0 without warnings, 1 with some, 2 when the store cannot be read."""
-    from ingest.signatures import keeping
-    from ingest.signatures.trust import TrustError
-
-    try:
-        found = keeping.check(_folder(args), _now(args), args.days)
-    except (TrustError, OSError) as error:
-        _err(str(error))
-        return 2
-    for warning in found:
-        if args.json:
-            _out(
-                json.dumps(
-                    {"code": warning.code, "about": warning.about, "zh": warning.zh, "en": warning.en},
-                    ensure_ascii=False,
-                )
-            )
-        else:
-            _out(f"{warning.code}: {warning.about}: {warning.zh} / {warning.en}")
-    return 1 if found else 0
 
 
 def _out(text: str) -> None:

@@ -1,7 +1,7 @@
-"""Keeping a trust store: adding and removing certificates and CRLs with their provenance, and warning in time.
+"""Keeping a trust store's files: what may enter, writing and removing it, and warning in time.
 
-Provenance stands in ``provenance.jsonl`` beside the files: one line for each act, never rewritten. The caller that has a
-ledger records the same act in its event chain.
+Who did so, when and from where is no business of the files: `ingest.trust` records it in the ledger's event chain and gives it
+here as ``history``.
 """
 
 from __future__ import annotations
@@ -10,10 +10,9 @@ import base64
 import contextlib
 import dataclasses
 import datetime as dt
-import json
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +21,43 @@ from ingest.signatures.certs import Certificate, RevocationList, name_text, pars
 from ingest.signatures.trust import TrustError, TrustStore, blocks
 
 FOLDERS = {"anchor": "anchors", "intermediate": "intermediates", "crl": "crls"}
-PROVENANCE = "provenance.jsonl"
 NO_ANSWER = ("SIG-ISSUER-UNKNOWN", "SIG-ROOT-NOT-TRUSTED", "SIG-ISSUER-KEY-DIFFERS")
+
+Entry = Certificate | RevocationList
+
+
+@dataclasses.dataclass(frozen=True)
+class Act:
+    """The last recorded act on an entry: whether it is ``present`` since, and who, from where, when, what for."""
+
+    present: bool
+    kind: str
+    name: str
+    by: str
+    source: str
+    when: str
+    purpose: str = ""
+
+
+History = Mapping[str, Act]
+"""The last act on each entry, by SHA-256."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Planned:
+    """One entry that may enter the store, and the files (older CRLs that it contains) that then go."""
+
+    kind: str
+    entry: Entry
+    replaces: tuple[Entry, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return name_text(self.entry.issuer) if isinstance(self.entry, RevocationList) else self.entry.subject_text
+
+
+class AlreadyThere(TrustError):
+    """The store has this CRL, or a newer one."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,9 +89,9 @@ class Notice:
     en: str
 
 
-def read_any(data: bytes) -> list[Certificate | RevocationList]:
+def read_any(data: bytes) -> list[Entry]:
     """All certificates and CRLs in a PEM or DER file. TrustError when there is none."""
-    found: list[Certificate | RevocationList] = []
+    found: list[Entry] = []
     for raw in blocks(data, "CERTIFICATE"):
         with contextlib.suppress(der.DerError):
             found.append(parse_certificate(raw))
@@ -65,38 +99,54 @@ def read_any(data: bytes) -> list[Certificate | RevocationList]:
         with contextlib.suppress(der.DerError):
             found.append(parse_crl(raw))
     if not found:
-        raise TrustError("neither a certificate nor a CRL")
+        raise TrustError("既非证书也非 CRL / neither a certificate nor a CRL")
     return found
 
 
-def add(
-    folder: Path, data: bytes, *, kind: str | None, by: str, source: str, when: dt.datetime, purpose: str = ""
-) -> list[Item]:
-    """Put what ``data`` holds into the store at ``folder`` and write down who did so, when and from where.
+def plan(folder: Path, data: bytes, *, kind: str | None, at: dt.datetime) -> list[Planned]:
+    """What of ``data`` may enter the store at ``folder``; nothing is changed yet.
 
     ``kind`` ("anchor" or "intermediate") must be chosen for a certificate that is not self-issued or that shall be
-    believed; None means: self-issued certificates are refused, others become intermediates. A CRL must be signed by an
-    issuer that the store knows. A newer CRL replaces an older one whose entries it still has. TrustError otherwise.
+    believed; None means: self-issued certificates are refused, others become intermediates. "crl" takes CRLs only. A CRL must
+    be signed by an issuer that the store knows, not be of the future (more than a day after ``at``), and be newer than what the
+    store has (AlreadyThere). TrustError otherwise.
     """
     store = TrustStore.load(folder)
-    added: list[Item] = []
+    certificates: list[Certificate] = []
+    planned: list[Planned] = []
     for entry in read_any(data):
         if isinstance(entry, RevocationList):
-            if not any(revocation.crl_issued(entry, parent) for parent in store.named(entry.issuer)):
-                raise TrustError(f"the CRL of {name_text(entry.issuer)} is signed by no certificate of the store")
-            _replace_older(folder, entry)
-            added.append(_write(folder, "crl", entry, by, source, when, purpose))
+            parents = (*store.named(entry.issuer), *(c for c in certificates if c.subject == entry.issuer))
+            planned.append(_planned_crl(store, entry, parents, at))
             continue
         chosen = kind or ("intermediate" if not entry.self_issued else None)
         if chosen is None:
-            raise TrustError(f"{entry.subject_text} is self-issued: say that it shall be an anchor")
+            raise TrustError(
+                f"{entry.subject_text} 是自签证书：若确要信任，请加 --anchor / is self-issued: say that it shall be an anchor"
+            )
         if chosen == "crl":
-            raise TrustError("a certificate is no CRL")
+            raise TrustError("应为 CRL，得到的是证书 / a certificate is no CRL")
         if entry.self_issued and not _self_signed(entry):
-            raise TrustError(f"{entry.subject_text} is not signed by its own key")
-        added.append(_write(folder, chosen, entry, by, source, when, purpose))
-        store = TrustStore.load(folder)
-    return added
+            raise TrustError(f"{entry.subject_text} 不是用自己的密钥签名的 / is not signed by its own key")
+        certificates.append(entry)
+        planned.append(Planned(chosen, entry))
+    return planned
+
+
+def _planned_crl(store: TrustStore, crl: RevocationList, parents: Iterable[Certificate], at: dt.datetime) -> Planned:
+    about = name_text(crl.issuer)
+    if not any(revocation.crl_issued(crl, parent) for parent in parents):
+        raise TrustError(
+            f"{about} 的 CRL 不是库中任何证书签发的，请先加入其 CA / "
+            f"the CRL of {about} is signed by no certificate of the store: add its CA first"
+        )
+    if crl.this_update > at + revocation.CLOCK_SKEW:
+        raise TrustError(f"{about} 的 CRL 出自将来 {crl.this_update.date()} / the CRL of {about} is of the future")
+    scope = (crl.issuer, crl.points, crl.partial)
+    others = [other for other in store.crls if (other.issuer, other.points, other.partial) == scope]
+    if any(other.this_update >= crl.this_update for other in others):
+        raise AlreadyThere(f"{about} 的 CRL 库中已有同样新或更新的 / the store has this CRL of {about}, or a newer one")
+    return Planned("crl", crl, tuple(o for o in others if o.entries.keys() <= crl.entries.keys()))
 
 
 def _self_signed(certificate: Certificate) -> bool:
@@ -104,26 +154,13 @@ def _self_signed(certificate: Certificate) -> bool:
     return check is not None and check.good
 
 
-def _replace_older(folder: Path, crl: RevocationList) -> None:
-    for path, old in _stored(folder, "crl"):
-        if (
-            isinstance(old, RevocationList)
-            and (old.issuer, old.points, old.partial) == (crl.issuer, crl.points, crl.partial)
-            and old.this_update < crl.this_update
-            and old.entries.keys() <= crl.entries.keys()
-        ):
-            path.unlink()
-
-
-def _write(
-    folder: Path, kind: str, entry: Certificate | RevocationList, by: str, source: str, when: dt.datetime, purpose: str
-) -> Item:
-    label = "X509 CRL" if kind == "crl" else "CERTIFICATE"
-    body = base64.encodebytes(entry.raw).decode()
-    suffix = "crl" if kind == "crl" else "pem"
-    home = folder / FOLDERS[kind]
+def place(folder: Path, planned: Planned) -> None:
+    """Write the entry, whole or not at all; only then the files that it replaces go."""
+    label = "X509 CRL" if planned.kind == "crl" else "CERTIFICATE"
+    body = base64.encodebytes(planned.entry.raw).decode()
+    home = folder / FOLDERS[planned.kind]
     home.mkdir(parents=True, exist_ok=True)
-    target = home / f"{entry.sha256[:32]}.{suffix}"
+    target = home / f"{planned.entry.sha256[:32]}.{'crl' if planned.kind == 'crl' else 'pem'}"
     handle, temporary = tempfile.mkstemp(dir=home, prefix=".")
     with os.fdopen(handle, "w", encoding="ascii") as out:
         out.write(f"-----BEGIN {label}-----\n{body}-----END {label}-----\n")
@@ -131,48 +168,56 @@ def _write(
         os.fsync(out.fileno())
     Path(temporary).chmod(0o644)
     Path(temporary).replace(target)
-    record = {"act": "add", "kind": kind, "sha256": entry.sha256, "by": by, "source": source, "when": when.isoformat()}
-    if purpose:
-        record["purpose"] = purpose
-    _note(folder, record)
-    return _item(folder, kind, target, entry, record)
+    _settle(home)
+    for old in planned.replaces:
+        with contextlib.suppress(TrustError):  # in one file with others: an older CRL beside a newer one does no harm
+            discard(folder, planned.kind, old)
 
 
-def remove(folder: Path, sha256: str, *, by: str, reason: str, when: dt.datetime) -> Item:
-    """Take out the one entry whose SHA-256 begins with ``sha256`` (8 digits at least). TrustError when there is none."""
+def discard(folder: Path, kind: str, entry: Entry) -> None:
+    """Take the entry's file out. TrustError when the file holds others too: they would go with it."""
+    for path, found in _stored(folder, kind):
+        if found.raw == entry.raw:
+            if sum(1 for other, _ in _stored(folder, kind) if other == path) > 1:
+                raise TrustError(f"{path.name} 里还有别的条目，请先拆开 / holds other entries too: split it first")
+            path.unlink()
+            _settle(path.parent)
+            return
+
+
+def _settle(folder: Path) -> None:
+    """Make the folder's entries durable."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def find(folder: Path, sha256: str) -> list[tuple[str, Entry]]:
+    """The entries whose SHA-256 begins with ``sha256`` (8 digits at least), with their kinds."""
     wish = sha256.lower()
     if len(wish) < 8:
-        raise TrustError("give at least 8 digits of the SHA-256")
-    found = [(kind, path, e) for kind in FOLDERS for path, e in _stored(folder, kind) if e.sha256.startswith(wish)]
-    if len(found) != 1:
-        raise TrustError(f"{len(found)} entries begin with {wish}")
-    kind, path, entry = found[0]
-    item = _item(folder, kind, path, entry, {})
-    path.unlink()
-    act = {"act": "remove", "kind": kind, "sha256": entry.sha256, "by": by, "source": reason, "when": when.isoformat()}
-    _note(folder, act)
-    return item
+        raise TrustError("请给出 SHA-256 的至少前 8 位 / give at least 8 digits of the SHA-256")
+    return [(kind, e) for kind in FOLDERS for _, e in _stored(folder, kind) if e.sha256.startswith(wish)]
 
 
-def items(folder: Path) -> list[Item]:
-    """Everything in the store, with the last act that brought it there."""
-    history: dict[str, dict[str, str]] = {}
-    for line in _lines(folder / PROVENANCE):
-        if line.get("act") == "add":
-            history[line["sha256"]] = line
+def items(folder: Path, history: History | None = None) -> list[Item]:
+    """Everything in the store, each with the act that brought it there where ``history`` tells it."""
+    told = history or {}
     return [
-        _item(folder, kind, path, entry, history.get(entry.sha256, {}))
-        for kind in FOLDERS
-        for path, entry in _stored(folder, kind)
+        _item(folder, k, path, entry, told.get(entry.sha256)) for k in FOLDERS for path, entry in _stored(folder, k)
     ]
 
 
-def check(folder: Path, at: dt.datetime, days: int = 60) -> list[Notice]:
-    """What a keeper should act on at ``at``: expired or expiring entries, CRLs that ran out, chains that do not close."""
+def check(folder: Path, at: dt.datetime, days: int = 60, history: History | None = None) -> list[Notice]:
+    """What a keeper should act on at ``at``: expired or expiring entries, CRLs that ran out, chains that do not close, and,
+    where ``history`` is given, files that do not fit what was recorded."""
     store = TrustStore.load(folder)
     soon = at + dt.timedelta(days=days)
-    out: list[Notice] = []
-    for item in items(folder):
+    found = items(folder, history)
+    out: list[Notice] = _unrecorded(found, history) if history is not None else []
+    for item in found:
         if item.kind == "crl":
             continue
         if item.ends is not None and item.ends < soon:
@@ -184,8 +229,6 @@ def check(folder: Path, at: dt.datetime, days: int = 60) -> list[Notice]:
                     f"{'expired' if gone else 'expires'} on {item.ends.date()}; signatures made before stay good",
                 )
             )  # fmt: skip
-        if not item.provenance:
-            out.append(Notice("no-provenance", item.name, "没有来源记录", "nobody wrote down where it came from"))
     for crl in store.crls:
         about = name_text(crl.issuer)
         if not any(revocation.crl_issued(crl, parent) for parent in store.named(crl.issuer)):
@@ -220,6 +263,30 @@ def check(folder: Path, at: dt.datetime, days: int = 60) -> list[Notice]:
     return out
 
 
+def _unrecorded(found: Iterable[Item], history: History) -> list[Notice]:
+    """Where files and recorded acts part: an act was cut off, or somebody went by the back door."""
+    out: list[Notice] = []
+    present = {item.sha256 for item in found}
+    for item in found:
+        if not item.provenance:
+            out.append(
+                Notice(
+                    "no-provenance", item.name, f"{item.file} 没有来源记录：重新 trust add 补记，或删除该文件",
+                    f"no act brought {item.file} here: add it again to record it, or delete the file",
+                )
+            )  # fmt: skip
+    for sha256, act in history.items():
+        if act.present and sha256 not in present:
+            out.append(
+                Notice(
+                    "missing", act.name, f"记录说 {act.when[:10]} 由 {act.by} 加入，文件却不在：重新 trust add，或 "
+                    f"trust remove {sha256[:16]}",
+                    f"recorded as added on {act.when[:10]}, but not there: add it again, or trust remove {sha256[:16]}",
+                )
+            )  # fmt: skip
+    return out
+
+
 def would_help(verdict: Mapping[str, Any], added: Certificate) -> bool:
     """Whether a stored verdict (``FileVerdict.as_json()``) is INDETERMINATE for want of the certificate ``added``."""
     if verdict.get("verdict") != "INDETERMINATE":
@@ -232,7 +299,7 @@ def would_help(verdict: Mapping[str, Any], added: Certificate) -> bool:
     return False
 
 
-def _stored(folder: Path, kind: str) -> Iterator[tuple[Path, Certificate | RevocationList]]:
+def _stored(folder: Path, kind: str) -> Iterator[tuple[Path, Entry]]:
     home = folder / FOLDERS[kind]
     if not home.is_dir():
         return
@@ -242,26 +309,12 @@ def _stored(folder: Path, kind: str) -> Iterator[tuple[Path, Certificate | Revoc
                 yield path, entry
 
 
-def _item(folder: Path, kind: str, path: Path, entry: Certificate | RevocationList, record: Mapping[str, str]) -> Item:
+def _item(folder: Path, kind: str, path: Path, entry: Entry, act: Act | None) -> Item:
     if isinstance(entry, RevocationList):
         name, starts, ends = name_text(entry.issuer), entry.this_update, entry.next_update
     else:
         name, starts, ends = entry.subject_text, entry.not_before, entry.not_after
-    told = {key: record[key] for key in ("by", "source", "when", "purpose") if key in record}
+    told = {}
+    if act is not None and act.present:
+        told = {"by": act.by, "source": act.source, "when": act.when, "purpose": act.purpose}
     return Item(kind, name, entry.sha256, starts, ends, path.relative_to(folder).as_posix(), told)
-
-
-def _note(folder: Path, record: Mapping[str, str]) -> None:
-    with (folder / PROVENANCE).open("a", encoding="utf-8") as out:
-        out.write(json.dumps(record, ensure_ascii=False, sort_keys=True) + "\n")
-        out.flush()
-        os.fsync(out.fileno())
-
-
-def _lines(path: Path) -> Iterator[dict[str, str]]:
-    if path.is_file():
-        for line in path.read_text("utf-8").splitlines():
-            try:
-                yield json.loads(line)
-            except ValueError as error:
-                raise TrustError(f"{path.name}: a line is no JSON") from error

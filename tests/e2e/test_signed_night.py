@@ -17,6 +17,7 @@ from signatures.pki.cms import Style, signed_data
 from signatures.pki.xml import eep
 
 import samplenight
+from ingest.cli import main
 from ingest.signatures import evidence
 from sip.verify import verify
 
@@ -107,3 +108,26 @@ def test_signatures_beside_files_and_in_xml_decide_and_their_evidence_is_kept(in
     assert evidence.rejudge(bag) == again
     (bag / "metadata" / "evidence" / sorted(there)[0]).unlink()
     assert "EVI-MISSING" in {f.code for f in evidence.rejudge(bag).findings}
+
+
+def test_a_ca_that_is_imported_brings_back_the_records_that_wanted_it(
+    inbox: Inbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, data = inbox.content(0)
+    inbox.add(0, f"{path}.p7s", signed_data(W.stranger, data, Style(when=WHEN)))
+    inbox.night.run()
+    row = inbox.row(0)
+    assert row["state"] == "held"
+    capsys.readouterr()
+    certificate = tmp_path / "ca.cer"
+    certificate.write_bytes(W.stranger_authority.raw)
+    home = ["--home", str(inbox.night.home.root)]
+    assert main(["trust", "affected", str(certificate), *home, "--json"]) == 0
+    assert [json.loads(line)["id"] for line in capsys.readouterr().out.splitlines()] == [row["id"]]
+    assert main(["trust", "add", str(certificate), "--anchor", "--source", "CA 官网", *home]) == 0
+    said = capsys.readouterr().out
+    assert "1 件待定件" in said and row["id"] in said and row["delivery"] in said
+    inbox.night.run("the next night")
+    assert inbox.row(0)["state"] == "acknowledged"
+    assert main(["trust", "affected", str(certificate), *home, "--json"]) == 0
+    assert capsys.readouterr().out == ""

@@ -1,0 +1,16 @@
+"""Events by kind: the acts on the trust store are read out of all events.
+
+Revision ID: 0003
+Revises: 0002
+"""
+
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_index("ix_event_kind", "event", ["kind"])
