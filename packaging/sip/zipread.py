@@ -145,12 +145,17 @@ class Zip:
         self.directory_start = start
         self.tail = self._at(directory_end, self.length - directory_end)
         data = self._at(start, size)
-        at = 0
+        at = last = 0
         while at < size:
-            entry, at = _central_entry(data, at, start)
+            if data[at : at + 4] != z.CENTRAL_MARK:
+                raise _BadZip(start + _broken_line(data, last, at), "no directory entry here")
+            entry, following = _central_entry(data, at, start)
             self.entries.append(entry)
+            last, at = at, following
         if len(self.entries) != count:
-            raise _BadZip(end, f"the end record counts {count} members, the directory has {len(self.entries)}")
+            swallowed = (e.line[0] for e in self.entries if z.CENTRAL_MARK in self._at(*e.line)[4:])
+            place = next(swallowed, end)  # a line whose lengths are broken may take others with it
+            raise _BadZip(place, f"the end record counts {count} members, the directory has {len(self.entries)}")
         for entry in () if self._lazy else self.entries:
             self._read_local(entry)
 
@@ -290,7 +295,7 @@ class _BadZip(Exception):
 
 def _central_entry(data: bytes, at: int, base: int) -> tuple[Entry, int]:
     head = data[at : at + z.CENTRAL.size]
-    if len(head) < z.CENTRAL.size or head[:4] != z.CENTRAL_MARK:
+    if len(head) < z.CENTRAL.size:
         raise _BadZip(base + at, "no directory entry here")
     (
         _, made, _, flags, method, time, date, crc, packed, size, name_len, extra_len, comment_len, _, _, external, offset,
@@ -307,6 +312,13 @@ def _central_entry(data: bytes, at: int, base: int) -> tuple[Entry, int]:
     return Entry(
         name, raw, flags, method, (time, date), crc, packed, size, offset, 0, (base + at, end - at), mode
     ), end  # fmt: skip
+
+
+def _broken_line(data: bytes, last: int, at: int) -> int:
+    """Which line is to blame where none begins at ``at``: this one, if most of its mark is there, else the one before, whose
+    lengths led here."""
+    alike = sum(a == b for a, b in zip(data[at : at + 4], z.CENTRAL_MARK, strict=False))
+    return at if alike == 3 else last
 
 
 def _wide3(extra: bytes, *values: int) -> tuple[int, ...]:

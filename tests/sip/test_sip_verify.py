@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import io
 import json
@@ -21,6 +22,7 @@ from sip_samples import CODE, MakePlan
 from sip.judge import bagit_valid, names_beyond_bagit
 from sip.package import write_package
 from sip.verify import VerifyResult, main, verify
+from sip.zipread import Zip
 
 
 def codes(result: VerifyResult) -> set[str]:
@@ -81,18 +83,53 @@ def rebuilt(package: Path, to: Path, change: Callable[[dict[str, bytes]], None])
     return to
 
 
-@pytest.mark.parametrize("where", ["anywhere", "headers"])
-def test_every_changed_byte_is_found(package: Path, where: str) -> None:
-    data = bytearray(package.read_bytes())
+@dataclasses.dataclass(frozen=True)
+class Region:
+    """A stretch of a package and how a finding may point at it: by the member's path, or by the offset of the broken structure."""
+
+    start: int
+    end: int
+    path: str | None
+    offsets: frozenset[int] = frozenset()
+
+
+def regions(data: bytes) -> list[Region]:
+    package = Zip(io.BytesIO(data))
+    out = []
+    for e in package.entries:
+        path = e.name.removeprefix(CODE + "/")
+        line = e.line[0]
+        out.append(Region(e.offset, e.start, path, frozenset({e.offset})))
+        out.append(Region(e.start, e.start + e.size, path))
+        out.append(Region(line, sum(e.line), path, frozenset({e.offset, line})))
+    end = package.length - len(package.tail)
+    # the end record is told by its own place, by the file's end (it was not found), or by what it points at
+    out.append(Region(end, package.length, None, frozenset({end, package.length, package.directory_start})))
+    return sorted(out, key=lambda r: r.start)
+
+
+@pytest.mark.parametrize(
+    "contents", [None, {"材料.bin": bytes(range(256)) * 40, "100%.txt": b"x"}], ids=["sample", "binary"]
+)
+def test_every_changed_byte_is_found_and_located(make_plan: MakePlan, contents: dict[str, bytes] | None) -> None:
+    """A thousand over each whole package: three of four anywhere, the rest in headers, directory and end record."""
+    out = io.BytesIO()
+    write_package(out, make_plan(contents))
+    data = bytearray(out.getvalue())
+    parts = regions(bytes(data))
+    assert sum(r.end - r.start for r in parts) == len(data)
+    structure = [at for r in parts if r.path is None or r.offsets for at in range(r.start, r.end)]
     rng = random.Random(20240320)
-    start = data.index(b"PK\x01\x02")
-    places = range(start, len(data)) if where == "headers" else range(len(data))
-    for _ in range(1500 if where == "anywhere" else 500):
-        at = rng.choice(places)
+    for n in range(1000):
+        at = rng.choice(structure) if n % 4 == 0 else rng.randrange(len(data))
         old = data[at]
         data[at] ^= rng.randrange(1, 256)
         result = verify(io.BytesIO(bytes(data)), "flipped")
+        (here,) = (r for r in parts if r.start <= at < r.end)
+        told = [f for f in result.findings if (here.path is not None and f.path == here.path)
+                or f.params.get("offset") in here.offsets]  # fmt: skip
         assert not result.valid, f"byte {at} {old:02x}→{data[at]:02x} was not found"
+        assert told, f"byte {at} {old:02x}→{data[at]:02x} of {here} was not located: {result.findings}"
         data[at] = old
 
 
