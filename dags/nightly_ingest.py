@@ -87,7 +87,15 @@ def nightly_ingest():
 
         return night.summarise(get_current_context()["run_id"]).as_json()
 
-    one_batch.expand(batch_id=discover()) >> report()
+    @task(task_display_name="签名链头 anchor", trigger_rule="all_done")
+    def anchor() -> dict:
+        """Sign what the event chain has grown by and store it, whatever became of the night."""
+        from ingest import night
+
+        run = get_current_context()["dag_run"]
+        return night.anchor(run.logical_date or run.run_after)
+
+    one_batch.expand(batch_id=discover()) >> [report(), anchor()]
 
 
 nightly_ingest()

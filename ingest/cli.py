@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from ingest.audit import cli as audit_cli
 from ingest.checks import cli as checks_cli
 from ingest.held import cli as held_cli
 from ingest.schedule import cli as schedule_cli
@@ -50,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     held_cli.add_parser(commands)
     _add_ingest(commands)
     _add_report(commands)
-    _add_ledger(commands)
+    audit_cli.add_parsers(commands)
     verify_cli.add_parsers(commands)
     return parser
 
@@ -109,26 +110,6 @@ def _report(args: argparse.Namespace) -> int:
     with Ledger(Home.of(args.home).database_url) as ledger:
         show.summary(report(ledger, args.run_id))
     return 0
-
-
-def _add_ledger(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    p = commands.add_parser("ledger", help="台账 / the ledger")
-    sub = p.add_subparsers(required=True, metavar="ACTION")
-    verify = sub.add_parser("verify", help="核对事件链 / verify the event chain")
-    _add_home(verify)
-    verify.set_defaults(func=_verify_ledger)
-
-
-def _verify_ledger(args: argparse.Namespace) -> int:
-    from ingest.ledger import Ledger, chain
-
-    with Ledger(Home.of(args.home).database_url) as ledger, ledger.read() as conn:
-        faults = list(chain.verify(conn))
-        for fault in faults:
-            print(f"{fault.code} #{fault.seq}: {fault.text}")
-        if not faults:
-            print("事件链完整 / the event chain is whole")
-    return 1 if faults else 0
 
 
 if __name__ == "__main__":

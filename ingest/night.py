@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from ingest import stages
 from ingest.ledger import Ledger
@@ -13,6 +15,7 @@ from ingest.model import CST
 from ingest.report import NightReport, report
 from ingest.settings import Home
 from ingest.stages import StageFailed, StageResult, Wanted
+from ingest.steps import house
 from ingest.workers import Workers
 
 
@@ -42,6 +45,24 @@ def summarise(run_id: str, home: Home | None = None) -> NightReport:
         night = report(ledger, run_id)
     _whole(night)
     return night
+
+
+def anchor(as_of: dt.datetime, home: Home | None = None) -> dict[str, Any]:
+    """Sign the event chain's head and store it, and have it stamped where an authority is configured; the night's last step.
+
+    Returns ``{"heads": [head…], "stamped": [number…]}``, both empty where nothing has come since. Safe to repeat.
+    Raises ChainBroken where the ledger contradicts its heads, AuthorityAway, ClientError.
+    """
+    from ingest.audit import timestamp
+    from ingest.audit.anchor import anchor as sign
+
+    home = home or Home.of()
+    store = house.store(home)
+    with Ledger(home.database_url) as ledger:
+        heads = sign(home, ledger, store, as_of.astimezone(CST).isoformat(timespec="seconds"))
+    url = timestamp.authority()
+    stamped = timestamp.stamp_missing(store, url) if url else []
+    return {"heads": [dataclasses.asdict(h) for h in heads], "stamped": stamped}
 
 
 def ingest(
@@ -74,6 +95,7 @@ def ingest(
         with ThreadPoolExecutor(_BATCHES_AT_ONCE) as threads:
             trouble = [t for t in threads.map(walk, range(len(batches))) if t is not None]
         night = report(ledger, run_id)
+    anchor(as_of, home)
     if trouble:
         raise StageFailed("\n".join(trouble))
     _whole(night)

@@ -25,6 +25,8 @@ ROOMS = {
     "verify": {"settings", "store"},
     # keeping the trust store: acts with their events, and which held records they help
     "trust": {"findings", "held", "ledger", "model", "paths", "settings", "signatures", "steps"},
+    # the key that signs the chain is made like every other secret
+    "audit": {"ledger", "settings", "signatures", "store", "servers", "model", "verify"},
     # between two nights: it reads what the stages left behind and puts records back to where a stage begins
     "held": {"findings", "ledger", "model", "paths", "schedule", "settings", "signatures", "sources", "steps"},
 }

@@ -17,7 +17,8 @@ GENESIS = "0" * 64
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ChainFault:
-    """One broken link: ``seq`` where it was seen, ``code`` what is wrong (CHAIN-GAP, CHAIN-PREV, CHAIN-DIGEST, CHAIN-HEAD)."""
+    """One broken link: ``seq`` where it was seen, ``code`` what is wrong (CHAIN-GAP, CHAIN-PREV, CHAIN-DIGEST, CHAIN-HEAD; against
+    the signed heads: HEAD-…, see `ingest.audit.compare`)."""
 
     seq: int
     code: str
@@ -62,10 +63,37 @@ class ChainWriter:
             self._conn.execute(update(chain_head).values(seq=self._seq, digest=self._digest))
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Tail:
+    """The last event: its number and digest; (0, GENESIS) of an empty chain."""
+
+    seq: int
+    digest: str
+
+
+def head(conn: Connection) -> Tail:
+    """The chain's end, as the ledger has it."""
+    row = conn.execute(select(chain_head.c.seq, chain_head.c.digest)).one()
+    return Tail(int(row.seq), str(row.digest))
+
+
+def digest_of(conn: Connection, seq: int) -> str | None:
+    """The digest of one event, None where there is none."""
+    found = conn.execute(select(event.c.digest).where(event.c.seq == seq)).scalar()
+    return None if found is None else str(found)
+
+
+def events(conn: Connection, first: int, last: int) -> Iterator[dict[str, Any]]:
+    """The events ``first``…``last`` as rows, in order; few at a time in memory."""
+    wanted = select(event).where(event.c.seq >= first, event.c.seq <= last).order_by(event.c.seq)
+    for row in conn.execute(wanted.execution_options(yield_per=1000)):
+        yield dict(row._mapping)
+
+
 def verify(conn: Connection) -> Iterator[ChainFault]:
     """Walk the whole chain and tell every edited, deleted, inserted or reordered event."""
     expected, prev = 1, GENESIS
-    for row in conn.execute(select(event).order_by(event.c.seq)):
+    for row in conn.execute(select(event).order_by(event.c.seq).execution_options(yield_per=1000)):
         if row.seq != expected:
             yield ChainFault(row.seq, "CHAIN-GAP", f"{expected}…{row.seq - 1} missing")
         elif row.prev != prev:

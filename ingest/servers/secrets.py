@@ -68,14 +68,12 @@ def ensure(home: Path) -> Secrets:
     folder = home / "secrets"
     folder.mkdir(parents=True, exist_ok=True)
     _narrow(folder, 0o700)
-    _publish(folder / "fernet", lambda: Fernet.generate_key().decode())
-    _publish(folder / "jwt", lambda: random.token_urlsafe(96))  # HS512 wants at least 64 bytes
-    _publish(folder / "api", lambda: random.token_urlsafe(48))
-    _publish(
-        folder / "airflow-passwords.json", lambda: json.dumps({u: random.token_urlsafe(18) for u in AIRFLOW_ROLES})
-    )
-    _publish(folder / "s3.json", lambda: json.dumps({user: _new_s3_credentials() for user in S3_USERS}))
-    _publish(folder / "seaweed-jwt", lambda: random.token_hex(32))
+    publish(folder / "fernet", lambda: Fernet.generate_key().decode())
+    publish(folder / "jwt", lambda: random.token_urlsafe(96))  # HS512 wants at least 64 bytes
+    publish(folder / "api", lambda: random.token_urlsafe(48))
+    publish(folder / "airflow-passwords.json", lambda: json.dumps({u: random.token_urlsafe(18) for u in AIRFLOW_ROLES}))
+    publish(folder / "s3.json", lambda: json.dumps({user: _new_s3_credentials() for user in S3_USERS}))
+    publish(folder / "seaweed-jwt", lambda: random.token_hex(32))
     _ensure_mtls(folder / "mtls")
     s3 = _read_json(folder / "s3.json", S3_USERS)
     return Secrets(
@@ -91,7 +89,7 @@ def write_private(path: Path, text: str) -> None:
     _write_temporary(path, text).replace(path)
 
 
-def _publish(path: Path, make: Callable[[], str]) -> None:
+def publish(path: Path, make: Callable[[], str]) -> None:
     """Give ``path`` the text of ``make()`` unless it exists; no trailing newline, for Airflow would keep it."""
     if not path.exists():
         temporary = _write_temporary(path, make())

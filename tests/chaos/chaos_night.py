@@ -95,7 +95,7 @@ class Night:
         out: dict[str, tuple[int, str]] = {}
         for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
             for v in page.get("Versions", []):
-                if not v["Key"].startswith("."):
+                if not v["Key"].startswith((".", "chain/")):  # the chain's heads hold the clock
                     assert v["Key"] not in out, f"two versions of {v['Key']}"
                     body = s3.get_object(Bucket=bucket, Key=v["Key"])["Body"].read()
                     out[v["Key"]] = (len(body), hashlib.sha256(body).hexdigest())

@@ -43,5 +43,5 @@ class NightHome:
         return zipfile.ZipFile(BytesIO(b"".join(self.objects.stream(row["object_key"]))))
 
     def stored(self) -> dict[str, tuple[str, int]]:
-        """SHA-256 and size of every object, as the store gives them."""
-        return {k: self.objects.digest(k) for k, _ in self.objects.listing() if not k.startswith(".")}
+        """SHA-256 and size of every package and mark, as the store gives them; the chain's heads hold the clock."""
+        return {k: self.objects.digest(k) for k, _ in self.objects.listing() if not k.startswith((".", "chain/"))}
