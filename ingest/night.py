@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 import threading
 from collections.abc import Callable
@@ -15,7 +14,6 @@ from ingest.model import CST
 from ingest.report import NightReport, report
 from ingest.settings import Home
 from ingest.stages import StageFailed, StageResult, Wanted
-from ingest.steps import house
 from ingest.workers import Workers
 
 
@@ -48,21 +46,15 @@ def summarise(run_id: str, home: Home | None = None) -> NightReport:
 
 
 def anchor(as_of: dt.datetime, home: Home | None = None) -> dict[str, Any]:
-    """Sign the event chain's head and store it, and have it stamped where an authority is configured; the night's last step.
+    """Sign the event chain's head and store it in every replica, stamped where an authority is configured; the last step.
 
-    Returns ``{"heads": [head…], "stamped": [number…]}``, both empty where nothing has come since. Safe to repeat.
-    Raises ChainBroken where the ledger contradicts its heads, AuthorityAway, ClientError.
+    Returns ``{"heads": [head…], "stamped": [number…], "away": {replica: reason}}``; nothing new, nothing done. A replica that
+    is away gets what it lacks the next time. Raises ChainBroken where the ledger contradicts its heads, AuthorityAway,
+    ClientError.
     """
-    from ingest.audit import timestamp
-    from ingest.audit.anchor import anchor as sign
+    from ingest.audit.night import anchor_everywhere
 
-    home = home or Home.of()
-    store = house.store(home)
-    with Ledger(home.database_url) as ledger:
-        heads = sign(home, ledger, store, as_of.astimezone(CST).isoformat(timespec="seconds"))
-    url = timestamp.authority()
-    stamped = timestamp.stamp_missing(store, url) if url else []
-    return {"heads": [dataclasses.asdict(h) for h in heads], "stamped": stamped}
+    return anchor_everywhere(home or Home.of(), as_of)
 
 
 def ingest(

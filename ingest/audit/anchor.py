@@ -6,8 +6,10 @@ the last head means nothing to do. A ledger that contradicts the last head is ne
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import tempfile
+from collections.abc import Iterable
 from typing import IO
 
 from sqlalchemy import Connection
@@ -15,7 +17,9 @@ from sqlalchemy import Connection
 from ingest.audit import heads, keys
 from ingest.audit.heads import Head
 from ingest.ledger import Ledger, chain
+from ingest.model import CST
 from ingest.settings import Home
+from ingest.store.locks import Lock, LockRule
 from ingest.store.objects import KeyTaken, ObjectStore
 
 _MOST = 200_000  # events in one file: a few tens of megabytes
@@ -31,23 +35,24 @@ class ChainBroken(Exception):
         )
 
 
-def anchor(home: Home, ledger: Ledger, store: ObjectStore, as_of: str) -> list[Head]:
+def anchor(home: Home, ledger: Ledger, store: ObjectStore, as_of: str, lock: Lock | None = None) -> list[Head]:
     """Sign and store what the chain has grown by since the last head; the new heads, none where nothing has come since.
 
-    ``as_of`` is the night's logical time (ISO 8601). Raises ChainBroken, ClientError for trouble with the store.
+    ``as_of`` is the night's logical time (ISO 8601); ``lock`` protects what is put. Raises ChainBroken, ClientError for
+    trouble with the store.
     """
     key = keys.signing_key(home)
     key_id = keys.key_id(key.public_key())
-    _put(store, heads.key_name(key_id), keys.public_pem(key.public_key()))
+    heads.put(store, heads.key_name(key_id), keys.public_pem(key.public_key()), lock)
     out: list[Head] = []
     last = _last(home, store)
     with ledger.read() as conn:
         tail = chain.head(conn)
         _require(conn, last)
         while (last.seq if last else 0) < tail.seq:
-            head = _next(conn, store, last, tail.seq, as_of, key_id)
+            head = _next(conn, store, last, tail.seq, as_of, key_id, lock)
             data = head.dumps()
-            _put(store, heads.name(head.number, "head.sig"), key.sign(data))
+            heads.put(store, heads.name(head.number, "head.sig"), key.sign(data), lock)
             out.append(head)
             last = head
     return out
@@ -78,7 +83,34 @@ def _require(conn: Connection, last: Head | None) -> None:
         raise ChainBroken(f"事件 / event {last.seq} ≠ {heads.name(last.number, 'head.json')}")
 
 
-def _next(conn: Connection, store: ObjectStore, last: Head | None, tail: int, as_of: str, key_id: str) -> Head:
+def spread(store: ObjectStore, other: ObjectStore, lock: Lock | None) -> int:
+    """Copy to another replica what it lacks of the chain; how many objects. Raises ClientError, BotoCoreError, and KeyTaken
+    where it holds something else under one of the names."""
+    there = {key for key, _ in other.listing(heads.PREFIX)}
+    lacking = [key for key, _ in store.listing(heads.PREFIX) if key not in there]
+    for key in lacking:
+        sha256, size = store.digest(key)
+        with tempfile.TemporaryFile() as file:
+            for piece in store.stream(key):
+                file.write(piece)
+            file.seek(0)
+            other.put_once(key, file, sha256, size, lock=lock)
+    return len(lacking)
+
+
+def lock_of(rules: Iterable[LockRule], as_of: dt.datetime) -> Lock | None:
+    """The lock of the chain's own objects: the strictest mode and the longest time that the policy has for any package."""
+    asked = [r for r in rules if r.mode != "none"]
+    if not asked:
+        return None
+    mode = "COMPLIANCE" if any(r.mode == "compliance" for r in asked) else "GOVERNANCE"
+    years = max(max(r.permanent_years, r.years or 0) for r in asked)
+    return Lock(mode, dt.datetime(as_of.astimezone(CST).year + 1 + years, 1, 1, tzinfo=CST))
+
+
+def _next(
+    conn: Connection, store: ObjectStore, last: Head | None, tail: int, as_of: str, key_id: str, lock: Lock | None
+) -> Head:
     """The head after ``last``, its events file and itself in the store, unsigned yet."""
     number, first = (last.number + 1, last.seq + 1) if last else (1, 1)
     name = heads.name(number, "events.jsonl")
@@ -88,11 +120,11 @@ def _next(conn: Connection, store: ObjectStore, last: Head | None, tail: int, as
         sha256, size, digest = _write(conn, file, first, end)
         file.seek(0)
         try:
-            store.put_once(name, file, sha256, size)
+            store.put_once(name, file, sha256, size, lock=lock)
         except KeyTaken as e:
             raise ChainBroken(f"{name} 与台账不符 / is not what the ledger says") from e
     head = Head(number, end, digest, first, sha256, size, last.sha256 if last else None, as_of, key_id)
-    return _put_head(store, head)
+    return _put_head(store, head, lock)
 
 
 def _left_behind(store: ObjectStore, number: int) -> int | None:
@@ -121,11 +153,11 @@ def _write(conn: Connection, file: IO[bytes], first: int, end: int) -> tuple[str
     return sha256.hexdigest(), size, digest
 
 
-def _put_head(store: ObjectStore, head: Head) -> Head:
+def _put_head(store: ObjectStore, head: Head, lock: Lock | None) -> Head:
     """Put the head, or take the one that a killed try left if it says the same of the chain (its night may be another)."""
     name, data = heads.name(head.number, "head.json"), head.dumps()
     try:
-        _put(store, name, data)
+        heads.put(store, name, data, lock)
     except KeyTaken as e:
         try:
             there = Head.loads(heads.whole(store, name) or b"")
@@ -137,7 +169,3 @@ def _put_head(store: ObjectStore, head: Head) -> Head:
             raise ChainBroken(f"{name} 与台账不符 / is not what the ledger says") from e
         return there
     return head
-
-
-def _put(store: ObjectStore, key: str, data: bytes) -> None:
-    store.put_once(key, data, hashlib.sha256(data).hexdigest(), len(data))

@@ -129,6 +129,8 @@ def _anchor(args: argparse.Namespace) -> int:
         _say("自上次签名以来没有新事件 / no events since the last head")
     if done["stamped"]:
         _say(f"已盖时间戳 / stamped: {', '.join(map(str, done['stamped']))}")
+    for replica, reason in done["away"].items():
+        _say(f"副本不可用，下次补存 / replica away, it gets the heads the next time: {replica}: {reason}")
     return 0
 
 

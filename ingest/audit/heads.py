@@ -22,6 +22,7 @@ from typing import Any
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from ingest.store.locks import Lock
 from ingest.store.objects import ObjectStore
 from sip import canonical
 
@@ -91,6 +92,11 @@ def whole(store: ObjectStore, key: str, limit: int = MAX_HEAD) -> bytes | None:
     if size > limit:
         raise ValueError(f"{key}: {size} bytes")
     return b"".join(store.stream(key))
+
+
+def put(store: ObjectStore, key: str, data: bytes, lock: Lock | None = None) -> None:
+    """Put a small object under its name, once. Raises KeyTaken where other bytes stand there."""
+    store.put_once(key, data, hashlib.sha256(data).hexdigest(), len(data), lock=lock)
 
 
 def signed_by(head: bytes, signature: bytes | None, key: Ed25519PublicKey | None) -> bool:

@@ -19,6 +19,7 @@ from ingest.audit import heads
 from ingest.audit.heads import Head
 from ingest.settings import ConfigError
 from ingest.signatures import TrustStore, Verdict
+from ingest.store.locks import Lock
 from ingest.store.objects import ObjectStore
 
 _GRANTED = ("granted", "granted_with_mods")
@@ -41,7 +42,7 @@ def authority() -> str | None:
     return url
 
 
-def stamp_missing(store: ObjectStore, url: str) -> list[int]:
+def stamp_missing(store: ObjectStore, url: str, lock: Lock | None = None) -> list[int]:
     """Ask for a stamp over every signed head that has none yet; the numbers of those stamped now. Raises AuthorityAway."""
     there = {key for key, _ in store.listing(heads.PREFIX)}
     out = []
@@ -51,7 +52,7 @@ def stamp_missing(store: ObjectStore, url: str) -> list[int]:
             continue
         head = Head.loads(heads.whole(store, heads.name(number, "head.json")) or b"")
         answer = ask(url, hashlib.sha256(head.dumps()).digest())
-        store.put_once(name, answer, hashlib.sha256(answer).hexdigest(), len(answer))
+        heads.put(store, name, answer, lock)
         out.append(number)
     return out
 
