@@ -16,6 +16,7 @@ from ingest.schedule import cli as schedule_cli
 from ingest.servers import cli as servers_cli
 from ingest.settings import ConfigError, Home
 from ingest.signatures import cli as signatures_cli
+from ingest.store import cli as store_cli
 from ingest.trust import cli as trust_cli
 from ingest.verify import cli as verify_cli
 from samplenight import cli as sample_cli
@@ -48,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     signatures_cli.add_parser(commands)
     trust_cli.add_parser(commands)
     schedule_cli.add_parser(commands)
+    store_cli.add_parser(commands)
     held_cli.add_parser(commands)
     _add_ingest(commands)
     _add_report(commands)

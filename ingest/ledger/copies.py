@@ -34,18 +34,28 @@ class Copy:
 
 
 def enter(tx: Transaction, record_id: str, object_key: str, made: Iterable[Copy]) -> None:
-    """Enter proved copies, in place of what was known of them. The caller chains the event that tells of them."""
+    """Enter proved copies, in place of what was known of them; a package under legal hold is so in every copy.
+    The caller chains the event that tells of them."""
+    held = is_held(tx.conn, object_key)
     for one in made:
-        held = tx.conn.execute(
-            sa.select(copy.c.legal_hold).where(copy.c.object_key == object_key, copy.c.replica == one.replica)
-        ).scalar()
         tx.conn.execute(sa.delete(copy).where(copy.c.object_key == object_key, copy.c.replica == one.replica))
         tx.conn.execute(
             sa.insert(copy).values(
                 object_key=object_key, record_id=record_id, state=CopyState.PROVED.value, deposited_at=tx.now,
-                verified_at=tx.now, legal_hold=bool(held), **one.as_json(),
+                verified_at=tx.now, legal_hold=held, **one.as_json(),
             )
         )  # fmt: skip
+
+
+def is_held(conn: Connection, object_key: str) -> bool:
+    """Whether the package is under a legal hold."""
+    query = sa.select(copy.c.legal_hold).where(copy.c.object_key == object_key, copy.c.legal_hold.is_(True))
+    return conn.execute(query).first() is not None
+
+
+def set_hold(tx: Transaction, object_key: str, on: bool) -> None:
+    """Note that all copies of a package are under legal hold, or no more. The caller chains the event."""
+    tx.conn.execute(sa.update(copy).where(copy.c.object_key == object_key).values(legal_hold=on))
 
 
 def verified(tx: Transaction, object_key: str, replica: str, state: CopyState) -> CopyState:
@@ -78,16 +88,17 @@ def of_key(conn: Connection, object_key: str) -> list[Mapping[str, Any]]:
     return [dict(r._mapping) for r in rows]
 
 
-def lacking(conn: Connection, replica: str, limit: int) -> list[Mapping[str, Any]]:
-    """Records whose package was deposited but has no proved copy in ``replica``, oldest first; at most ``limit``."""
+def lacking(
+    conn: Connection, replica: str, limit: int, after: tuple[str, str] | None = None
+) -> list[Mapping[str, Any]]:
+    """Records whose package has a proved copy, but none in ``replica``: id, object_key, filing, as_of, by (as_of,
+    object_key), at most ``limit``, those behind ``after``."""
     there = sa.exists().where(
         copy.c.object_key == record.c.object_key, copy.c.replica == replica, copy.c.state == CopyState.PROVED.value
     )
     elsewhere = sa.exists().where(copy.c.object_key == record.c.object_key, copy.c.state == CopyState.PROVED.value)
-    rows = conn.execute(
-        sa.select(record.c.id, record.c.object_key, record.c.filing, record.c.as_of)
-        .where(elsewhere, ~there)
-        .order_by(record.c.as_of, record.c.object_key)
-        .limit(limit)
-    )
+    query = sa.select(record.c.id, record.c.object_key, record.c.filing, record.c.as_of).where(elsewhere, ~there)
+    if after is not None:
+        query = query.where(sa.tuple_(record.c.as_of, record.c.object_key) > sa.tuple_(*after))
+    rows = conn.execute(query.order_by(record.c.as_of, record.c.object_key).limit(limit))
     return [dict(r._mapping) for r in rows]

@@ -7,17 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from ingest.servers.secrets import Secrets, write_private
+from ingest.store import policies
 
-_READ = [
-    "s3:GetObject", "s3:GetObjectVersion", "s3:GetObjectAttributes", "s3:GetObjectTagging", "s3:GetObjectRetention",
-    "s3:GetObjectLegalHold", "s3:ListBucket", "s3:ListBucketVersions", "s3:GetBucketLocation",
-    "s3:GetBucketVersioning", "s3:GetBucketObjectLockConfiguration",
-]  # fmt: skip
-# Adding, never taking away: no DeleteObject, no bucket administration, no bypass of a lock.
-_ADD = [
-    "s3:PutObject", "s3:PutObjectTagging", "s3:PutObjectRetention", "s3:PutObjectLegalHold",
-    "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts", "s3:ListBucketMultipartUploads",
-]  # fmt: skip
 _GRPC_PARTS = ("volume", "master", "filer", "s3", "msg_broker", "msg_agent", "admin", "worker", "mq", "client")
 # weed mini runs its own housekeeping. What rewrites, moves or expires volumes has no place on one node that holds records;
 # vacuum and the clearing of stale uploads stay.
@@ -70,13 +61,6 @@ def _identities(secrets: Secrets, bucket: str) -> dict[str, Any]:
             identity("auditor") | {"policyNames": ["auditor"]},
         ],
         "policies": [
-            {"name": "ingest", "content": _policy(bucket, _READ + _ADD)},
-            {"name": "auditor", "content": _policy(bucket, _READ)},
+            {"name": role, "content": json.dumps(policies.user_policy(role, bucket))} for role in policies.ROLES
         ],
     }
-
-
-def _policy(bucket: str, actions: list[str]) -> str:
-    arn = f"arn:aws:s3:::{bucket}"
-    statement = {"Effect": "Allow", "Action": actions, "Resource": [arn, f"{arn}/*"]}
-    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})

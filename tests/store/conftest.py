@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
-from store_places import Place
+from store_places import Night, Place
 
 from ingest.servers.seaweed import SeaweedServer
 from ingest.store.objects import ObjectStore
@@ -14,9 +18,22 @@ def place(request: pytest.FixtureRequest) -> Place:
     server: SeaweedServer = request.getfixturevalue("seaweed")
     end = server.endpoint
     users = {name: (keys.access_key, keys.secret_key) for name, keys in end.users.items()}
-    return Place("seaweed", end.url, end.bucket, users)
+    arns = {role: f"arn:aws:iam::000000000000:user/{role}" for role in ("ingest", "auditor")}
+    return Place("seaweed", end.url, end.bucket, users, arns)
 
 
 @pytest.fixture
 def objects(place: Place) -> ObjectStore:
     return ObjectStore(place.config(), place.able)
+
+
+@pytest.fixture
+def night(home: Path, place: Place) -> Iterator[Night]:
+    night = Night(home, place)
+    yield night
+    night.ledger.close()
+
+
+@pytest.fixture
+def second(place: Place) -> str:
+    return place.new_bucket(f"second-{os.urandom(4).hex()}")

@@ -3,88 +3,23 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from store_places import Place
+from store_places import Night
 
 from ingest import stages
-from ingest.ledger import Ledger, chain, copies
-from ingest.ledger.tables import event, record
+from ingest.ledger import copies
+from ingest.ledger.tables import record
 from ingest.model import State
-from ingest.settings import ConfigError, Home
+from ingest.settings import ConfigError
 from ingest.stages import StageFailed
 from ingest.steps.package import local_package
 from ingest.store import config
-from ingest.workers import Workers
 
-AS_OF = "2026-11-20T01:00:00+08:00"
 NOWHERE = "http://127.0.0.1:9"  # the discard port: nothing listens there
-
-
-class Night:
-    """A home with one packaged record, and a second replica where the test puts it."""
-
-    def __init__(self, root: Path, place: Place) -> None:
-        self.home, self.place = Home.of(root), place
-        self.home.config.mkdir(parents=True)
-        (self.home.config / "agencies.json").write_text('{"agencies": []}')
-        config.save(self.home, place.config())
-        self.ledger = Ledger(self.home.database_url)
-        self.ledger.upgrade()
-        self.body = os.urandom(5000)
-        self.key = f"T001/ZY-XK/2024/{os.urandom(6).hex()}/v1.zip"
-        row = {"id": "r1", "source": "", "agency": "a", "delivery": "d1", "location": "x"}
-        with self.ledger.begin() as tx:
-            tx.add_batch("b", "run", AS_OF, [row])
-            tx.move("r1", [State.LISTED], State.PACKAGED, "packaged", object_key=self.key, case_no="C1", version=1,
-                    package_sha256=hashlib.sha256(self.body).hexdigest(), package_size=len(self.body),
-                    payload_bytes=10, content_digest="0" * 64, electronic_record_code="E1", archival_code="A1",
-                    filing={"fonds_no": "T001", "category": "ZY·XK", "year": 2024, "retention_code": "D10",
-                            "electronic_record_code": "E1", "archival_code": "A1"})  # fmt: skip
-        package = local_package(self.home, "b", "r1")
-        package.parent.mkdir(parents=True)
-        package.write_bytes(self.body)
-
-    def plan(self, second: str, bucket: str, min_copies: int = 2, **more: Any) -> None:
-        replica = {"name": "second", "endpoint": second, "bucket": bucket}
-        given = {"schema": "guidang.store/1.0", "min_copies": min_copies, "replicas": [replica], **more}
-        (self.home.config / "store.json").write_text(json.dumps(given), "utf-8")
-        config.save_keys(self.home, "second", *self.place.users["admin"])
-
-    def stage(self, run: Callable[..., stages.StageResult]) -> dict[str, int]:
-        with Workers(self.home) as workers:
-            return run(self.home, self.ledger, "b", workers).states
-
-    def state(self) -> str:
-        (row,) = self.ledger.records("b", list(State))
-        return str(row["state"])
-
-    def copies(self) -> dict[str, str]:
-        with self.ledger.read() as conn:
-            assert list(chain.verify(conn)) == []
-            return {c["replica"]: c["state"] for c in copies.of_key(conn, self.key)}
-
-    def events(self) -> list[str]:
-        with self.ledger.read() as conn:
-            return [r.kind for r in conn.execute(event.select().order_by(event.c.seq))]
-
-
-@pytest.fixture
-def night(home: Path, place: Place) -> Iterator[Night]:
-    night = Night(home, place)
-    yield night
-    night.ledger.close()
-
-
-@pytest.fixture
-def second(place: Place) -> str:
-    return place.new_bucket(f"second-{os.urandom(4).hex()}")
 
 
 def receipt(night: Night) -> Any:
