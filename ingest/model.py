@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import enum
+from collections.abc import Mapping
 from typing import Any
 
 # China has one zone and no summer time; metadata without a zone means this one
@@ -85,10 +86,15 @@ class Filing:
     access_control: str
     electronic_record_code: str  # 电子文件号
     archival_code: str  # 档号
+    fonds_name: str = ""  # as the schedule names the fonds; after a reform it is not the delivering agency's own
+    open_reasons: tuple[str, ...] = ()  # why ``open_control`` is proposed, for the 开放审核
+    unit_opinion: Mapping[str, str] | None = None  # what the producer itself said about opening
 
     def as_json(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)
+        return dataclasses.asdict(self) | {"open_reasons": list(self.open_reasons)}
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Filing:
-        return cls(**data)
+    def from_json(cls, data: Mapping[str, Any]) -> Filing:
+        """Take over a stored filing; what is written beside it (terms, schema) is left aside."""
+        known = {f.name: data[f.name] for f in dataclasses.fields(cls) if f.name in data}
+        return cls(**known | {"open_reasons": tuple(data.get("open_reasons", ()))})

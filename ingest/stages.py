@@ -164,7 +164,7 @@ def file(home: Home, ledger: Ledger, batch_id: str, workers: Workers) -> StageRe
     states: Counter[str] = Counter()
     errors: list[str] = []
     agencies = house.agencies(home)
-    schedules = house.schedules(home)
+    rules = filing_step.Rules.of(home)
     rows = ledger.records(batch_id, [State.CHECKED])
     for group in _groups(rows):
         with ledger.begin() as tx:
@@ -175,7 +175,7 @@ def file(home: Home, ledger: Ledger, batch_id: str, workers: Workers) -> StageRe
                     lost = Done(dict(row), value={"staging_lost": str(e)})
                     errors.append(f"{row['delivery']}: {_restage(tx, 'file', State.CHECKED, lost)}")
                     continue
-                states[filing_step.file_record(tx, schedules, row, record, agencies[row["agency"]])] += 1
+                states[filing_step.file_record(tx, rules, row, record, agencies[row["agency"]])] += 1
     return _result("file", batch_id, states, errors, started)
 
 

@@ -140,14 +140,14 @@ def _by_itself(home: Home, ledger: Ledger, as_of: str) -> Iterator[tuple[Row, di
 def _scheduled(home: Home, rows: list[Row], as_of: str) -> Iterator[tuple[Row, dict[str, str]]]:
     if not rows:
         return
-    schedules = house.schedules(home)
+    rules = filing.Rules.of(home)
     agencies = house.agencies(home)
     for row in rows:
         try:
             kept_record = filing.load(home, row)
         except OSError:
             continue  # staging lost it: a decision to try again takes it from the source
-        answer = filing.match(schedules, kept_record, agencies[row["agency"]], dt.datetime.fromisoformat(as_of))
+        answer = rules.match(kept_record, agencies[row["agency"]], dt.datetime.fromisoformat(as_of))
         if isinstance(answer, Match):
             yield row, {"by": "schedule", "schedule": answer.schedule_id, "version": answer.schedule_version}
 

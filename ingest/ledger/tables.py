@@ -38,6 +38,9 @@ record = Table(
     Column("files", JSON),
     Column("filing", JSON),
     # what filing decided, apart from its JSON, so that transfer and expiry lists are one indexed question; days as YYYY-MM-DD
+    Column("title", Text),
+    Column("matter_code", String(40)),  # 实施编码
+    Column("closed_on", String(10)),  # 办结日期, which gives the year and the version of the schedule
     Column("fonds_no", String(20)),
     Column("category", String(20)),
     Column("year", Integer),
@@ -66,6 +69,17 @@ record = Table(
     Index("record_retention_end", "retention_end"),
     Index("record_open_due", "open_due"),
     Index("record_transfer_due", "transfer_due"),
+)
+
+# Archivists' rulings on matters that no entry takes, as the last run found them in config/schedules/rulings: each change of
+# those files is an event with who and why, and this is what tells a change.
+ruling = Table(
+    "ruling",
+    metadata,
+    Column("fonds_no", String(20), primary_key=True),
+    Column("matter_code", String(40), primary_key=True),
+    Column("content", JSON, nullable=False),
+    Column("event", BigInteger, nullable=False),  # the number of the event that entered it
 )
 
 # What people decided about held records, beside the chained event of the same number, because it waits to be confirmed and

@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import json
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
+
+SCHEMA_ID = "guidang.lineage/1.0"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -51,6 +55,22 @@ class Lineage:
                     raise ValueError(f"全宗 {step.predecessor} 的{code or '全部事项'}有两个承继全宗")
             self._steps.setdefault(step.predecessor, []).append(step)
 
+    @classmethod
+    def load(cls, file: Path) -> Lineage:
+        """From ``{"schema": "guidang.lineage/1.0", "steps": [...]}``; an absent file is an empty lineage.
+
+        Raises ValueError with the file's name for what is wrong in it.
+        """
+        if not file.is_file():
+            return cls(())
+        try:
+            data = json.loads(file.read_text("utf-8"))
+            if data["schema"] != SCHEMA_ID:
+                raise ValueError(f"schema 应为 {SCHEMA_ID}")
+            return cls(Succession.from_json(step) for step in data["steps"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"全宗沿革 {file.name} 有误 / lineage is broken: {error}") from error
+
     def fonds_for(self, fonds_no: str, closed: dt.date, codes: Sequence[str] = ()) -> str:
         """The fonds that takes a case of ``fonds_no`` closed on that day; ``codes`` are its 实施编码 and 基本编码.
 
@@ -86,7 +106,15 @@ class Lineage:
         if since is None:
             raise ValueError(f"全宗 {fonds_no} 未被整体承继，不能编制移交目录")
         rows = sorted((f for f in filings if f["fonds_no"] == fonds_no), key=lambda f: str(f["archival_code"]))
-        names = ("archival_code", "electronic_record_code", "title", "year", "retention_code")
+        names = (
+            "archival_code",
+            "electronic_record_code",
+            "title",
+            "year",
+            "retention_code",
+            "closed_on",
+            "object_key",
+        )
         return [
             {"no": at, "frozen_since": since.isoformat()} | {n: row.get(n) for n in names}
             for at, row in enumerate(rows, 1)

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ingest.findings import Finding
+from ingest.findings import Finding, Severity
 from ingest.model import CST
 from ingest.schedule.codes import MatterCodes, material_kind, matter_type_name, region
 from ingest.schedule.index import LEVELS, Hits, ScheduleIndex
@@ -36,6 +36,7 @@ class Match:
     schedule_version: str
     schedule_digest: str
     fonds_no: str
+    fonds_name: str
     entry: Entry
     category: Category
     level: str
@@ -57,6 +58,11 @@ class NoMatch:
     """No entry decides; ``findings`` hold the record and carry a proposal for the archivist."""
 
     findings: tuple[Finding, ...]
+
+    @property
+    def codes(self) -> set[str]:
+        """The codes that hold the record."""
+        return {finding.code for finding in self.findings if finding.weight is Severity.HOLD}
 
 
 class ScheduleSet:
@@ -108,16 +114,25 @@ class ScheduleSet:
             wrong.append(Finding("FIL-REGION", field="/case/region_code", params=params))
         if wrong or place is None or codes.implementation is None:
             return NoMatch(tuple(wrong))
-        index, remarks = self._index(fonds_no, closed), []
+        filed = as_of.astimezone(CST).date()
+        index, now = self._index(fonds_no, closed), self._index(fonds_no, filed)
+        told = {"day": closed.isoformat(), "filed": filed.isoformat(), "schedule": now.schedule.name if now else ""}
+        remarks = []
         if index is None:
-            filed = as_of.astimezone(CST).date()
-            index = self._index(fonds_no, filed)
-            if index is None:
+            if now is None:
                 return NoMatch((Finding("FIL-NO-SCHEDULE", params={"fonds": fonds_no, "day": closed.isoformat()}),))
-            params = {"day": closed.isoformat(), "filed": filed.isoformat(), "schedule": index.schedule.name}
-            remarks.append(Finding("FIL-VERSION-FALLBACK", params=params))
-        answer = _decide(index, record, codes, closed, place, codes.implementation, remarks)
-        ruled = self._ruled(fonds_no, codes) if isinstance(answer, NoMatch) else None
+            index = now
+            remarks.append(Finding("FIL-VERSION-FALLBACK", params=told))
+        facts = (record, codes, closed, place, codes.implementation)
+        answer = _decide(index, *facts, remarks)
+        if isinstance(answer, Match):
+            return answer
+        if now is not None and now is not index and answer.codes == {"FIL-UNSCHEDULED"}:
+            # the text approved since may name what that of the closing day forgot
+            since = _decide(now, *facts, [Finding("FIL-LATER-VERSION", params=told)])
+            if isinstance(since, Match):
+                return since
+        ruled = self._ruled(fonds_no, codes)
         return answer if ruled is None else _by_ruling(ruled, closed, place, codes.implementation, remarks)
 
     def _ruled(self, fonds_no: str, codes: MatterCodes) -> Ruled | None:
@@ -173,6 +188,7 @@ def _decide(
         schedule_version=schedule.version,
         schedule_digest=schedule.digest,
         fonds_no=schedule.fonds_no,
+        fonds_name=schedule.fonds_name,
         entry=entry,
         category=category,
         level=hits.level,
@@ -197,6 +213,7 @@ def _by_ruling(ruled: Ruled, closed: dt.date, place: str, implementation: str, r
         schedule_version=ruled.schedule.version,
         schedule_digest=ruled.schedule.digest,
         fonds_no=ruled.schedule.fonds_no,
+        fonds_name=ruled.schedule.fonds_name,
         entry=entry,
         category=ruled.category,
         level="ruling",

@@ -2,18 +2,53 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ingest.findings import Finding
 from ingest.ledger import Transaction
 from ingest.model import State
-from ingest.schedule import Match, NoMatch, ScheduleSet, assign, terms
-from ingest.settings import Agency, Home
-from ingest.steps import check
+from ingest.schedule import Match, NoMatch, ScheduleSet, assign, closing_date, terms
+from ingest.schedule.lineage import Lineage
+from ingest.schedule.opening import stricter, unit_opinion
+from ingest.settings import Agency, ConfigError, Home
+from ingest.steps import check, house
 from ingest.steps.receive import findings_of, staged
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Rules:
+    """By what a batch is filed: the schedules, the fonds' lineage, and the words that tell of secrets."""
+
+    schedules: ScheduleSet
+    lineage: Lineage
+    secret_terms: Sequence[str] = ()
+
+    @classmethod
+    def of(cls, home: Home) -> Rules:
+        """The rules as they stand now. Raises ScheduleError or ConfigError where they cannot be used."""
+        return cls(house.schedules(home), house.lineage(home), house.opening_terms(home))
+
+    def match(self, record: Mapping[str, Any], agency: Agency, as_of: dt.datetime) -> Match | NoMatch:
+        """The entry that files a record of this agency on a night of this logical time, in the fonds that takes it."""
+        own, closed, matter = agency.fonds_no, closing_date(record), _part(_part(record, "case"), "matter")
+        codes = [code for name in _CODES if isinstance(code := matter.get(name), str) and code]
+        fonds_no = own if closed is None else self.lineage.fonds_for(own, closed, codes)
+        answer = self.schedules.match(record, fonds_no, as_of=as_of, scheme=agency.raw.get("matter_type_scheme"))
+        if fonds_no == own:
+            return answer
+        about = {"fonds": own, "successor": fonds_no, "day": str(closed)}
+        moved = Finding("FIL-SUCCESSOR-FONDS", params=about)
+        if isinstance(answer, NoMatch):
+            return dataclasses.replace(answer, findings=(moved, *answer.findings))
+        why = f"全宗{own}由{fonds_no}承继，办结在后，归入{fonds_no}；{answer.why}"
+        return dataclasses.replace(answer, findings=(moved, *answer.findings), why=why)
+
+
+_CODES = ("implementation_code", "basic_code")
 
 
 def load(home: Home, row: Mapping[str, Any]) -> dict[str, Any]:
@@ -22,36 +57,52 @@ def load(home: Home, row: Mapping[str, Any]) -> dict[str, Any]:
     return data
 
 
-def match(schedules: ScheduleSet, record: Mapping[str, Any], agency: Agency, as_of: dt.datetime) -> Match | NoMatch:
-    """The entry that files a record of this agency on a night of this logical time."""
-    return schedules.match(record, agency.fonds_no, as_of=as_of, scheme=agency.raw.get("matter_type_scheme"))
-
-
-def file_record(
-    tx: Transaction, schedules: ScheduleSet, row: Mapping[str, Any], record: dict[str, Any], agency: Agency
-) -> State:
+def file_record(tx: Transaction, rules: Rules, row: Mapping[str, Any], record: dict[str, Any], agency: Agency) -> State:
     """File ``record`` within ``tx``; a case that has its numbers keeps them in every later version."""
     if tx.state_of(row["id"]) is not State.CHECKED:
         return tx.state_of(row["id"])  # another run was faster: no number may be drawn for nothing
     findings = findings_of(row["findings"])
     filing = tx.number_of(row["agency"], row["case_no"])
-    if filing is None:
-        answer = match(schedules, record, agency, dt.datetime.fromisoformat(row["as_of"]))
+    if filing is not None:
+        filing = filing | _reopened(filing, record, rules.secret_terms)
+    else:
+        answer = rules.match(record, agency, dt.datetime.fromisoformat(row["as_of"]))
         findings += answer.findings
         if isinstance(answer, NoMatch):
             return _settle(tx, row, State.HELD, findings)
-        filing = assign(answer, record, tx.next_serial).as_json()
+        filing = assign(answer, record, tx.next_serial, rules.secret_terms).as_json()
         tx.give_number(row["agency"], row["case_no"], filing)
-    return _settle(tx, row, State.FILED, findings, filing=filing, **_columns(filing, agency))
+    return _settle(tx, row, State.FILED, findings, filing=filing, **_columns(filing, record, agency))
 
 
-def _columns(filing: Mapping[str, Any], agency: Agency) -> dict[str, Any]:
-    """What lists of records ask for, apart from the filing's JSON."""
-    days = terms.days(filing["year"], filing["retention_code"], agency.raw.get("transfer_level"))
-    names = ("fonds_no", "category", "year", "retention_code", "electronic_record_code", "archival_code")
-    return {name: filing[name] for name in names} | {
-        name: days[name] for name in ("retention_end", "open_due", "transfer_due")
+def _reopened(filing: Mapping[str, Any], record: Mapping[str, Any], secret_terms: Sequence[str]) -> dict[str, Any]:
+    """A later version's own proposal on opening: class, term and numbers stay, but it may show what the first did not."""
+    found = stricter(filing["open_control"], filing.get("open_reasons", ()), record, secret_terms)
+    return {
+        "open_control": found.decision,
+        "open_reasons": list(found.reasons),
+        "unit_opinion": unit_opinion(record) or filing.get("unit_opinion"),
     }
+
+
+def _columns(filing: Mapping[str, Any], record: Mapping[str, Any], agency: Agency) -> dict[str, Any]:
+    """What lists of records ask for, apart from the filing's JSON."""
+    try:
+        days = terms.days(filing["year"], filing["retention_code"], agency.raw.get("transfer_level"))
+    except KeyError as e:
+        raise ConfigError(f"agencies.json: transfer_level {e}: province, city, county") from e
+    names = ("fonds_no", "category", "year", "retention_code", "electronic_record_code", "archival_code")
+    title, matter = _part(record, "record").get("title"), _part(_part(record, "case"), "matter")
+    return (
+        {name: filing[name] for name in names}
+        | {name: days[name] for name in ("retention_end", "open_due", "transfer_due")}
+        | {"title": title, "matter_code": matter.get("implementation_code"), "closed_on": str(closing_date(record))}
+    )
+
+
+def _part(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    part = data.get(name)
+    return part if isinstance(part, Mapping) else {}
 
 
 def _settle(tx: Transaction, row: Mapping[str, Any], after: State, findings: list[Finding], **columns: Any) -> State:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 from ingest.schedule import ScheduleSet
 from ingest.schedule import load as load_schedules
-from ingest.settings import Agency, Home
+from ingest.schedule.lineage import Lineage
+from ingest.schedule.opening import load_terms
+from ingest.settings import Agency, ConfigError, Home
 from ingest.signatures import TrustStore
 from ingest.store import config as store_config
 
@@ -38,9 +40,31 @@ def _schedules(home: Home, stamp: Stamp) -> ScheduleSet:
     return load_schedules(home.schedules)
 
 
-def _stamp(folder: Path) -> Stamp:
+def lineage(home: Home) -> Lineage:
+    """Which fonds succeeded which, as it stands now. Raises ConfigError."""
+    return _lineage(home, _stamp(home.config, "lineage.json"))
+
+
+@lru_cache(maxsize=2)
+def _lineage(home: Home, stamp: Stamp) -> Lineage:
+    try:
+        return Lineage.load(home.config / "lineage.json")
+    except ValueError as e:
+        raise ConfigError(str(e)) from e
+
+
+@cache
+def opening_terms(home: Home) -> tuple[str, ...]:
+    """Words in the metadata that tell of third parties' secrets. Raises ConfigError."""
+    try:
+        return load_terms(home.config / "opening.json")
+    except ValueError as e:
+        raise ConfigError(str(e)) from e
+
+
+def _stamp(folder: Path, pattern: str = "**/*.json") -> Stamp:
     """What tells that a file was written anew: its inode, size and time."""
-    found = [(str(file), file.stat()) for file in sorted(folder.rglob("*.json"))]
+    found = [(str(file), file.stat()) for file in sorted(folder.glob(pattern))]
     return tuple((name, st.st_ino, st.st_size, st.st_mtime_ns) for name, st in found)
 
 

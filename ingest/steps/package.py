@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ingest.model import Filing, StagedFile
+from ingest.schedule import terms
 from ingest.settings import Agency, Home
 from ingest.steps import check, house
 from ingest.steps.receive import findings_of, staged
@@ -52,7 +53,7 @@ def plan(job: Mapping[str, Any], base: Path, agency: Agency) -> PackagePlan:
     described = as_archived(record)
     tags = {
         "record.json": canonical.dumps(record),
-        "filing.json": canonical.dumps({"schema": "guidang.filing/1.0", **filing.as_json()}),
+        "filing.json": canonical.dumps({"schema": "guidang.filing/1.0", **filing.as_json(), **_terms(filing, agency)}),
         "checks.json": (base / check.CHECKS).read_bytes(),
         "signatures.json": (base / check.SIGNATURES).read_bytes(),
         "base_info.xml": xml.base_info(described),
@@ -99,6 +100,10 @@ def _history(job: Mapping[str, Any], filing: Filing, as_of: dt.datetime) -> list
     ]
 
 
+def _terms(filing: Filing, agency: Agency) -> dict[str, str | None]:
+    return terms.days(filing.year, filing.retention_code, agency.raw.get("transfer_level"))
+
+
 def _decisions(job: Mapping[str, Any]) -> Iterator[premis.Event]:
     """What people decided while the record was held; the record then went on, so each decision is part of its story."""
     for decision in job["decisions"] or ():
@@ -117,7 +122,7 @@ def archived_record(record: dict[str, Any], filing: Filing, agency: Agency, as_o
         "electronic_record_code": filing.electronic_record_code,
         "archival_code": filing.archival_code,
         "fonds_no": filing.fonds_no,
-        "fonds_name": agency.fonds_name,
+        "fonds_name": agency.fonds_name if filing.fonds_no == agency.fonds_no else filing.fonds_name,
         "fonds_unit": agency.name,
         "unit_uscc": agency.uscc,
         "category_code": category,
@@ -132,10 +137,20 @@ def archived_record(record: dict[str, Any], filing: Filing, agency: Agency, as_o
             "entry_no": filing.entry_no,
             "matched_by": filing.matched_by,
         },
-        "open_control": {"decision": filing.open_control},
+        "open_control": _opening(filing),
         "filed_at": as_of.isoformat(),
     }
     return record
+
+
+def _opening(filing: Filing) -> dict[str, Any]:
+    """The proposal for the 开放审核 at transfer, with what it rests on and what the unit itself said."""
+    out: dict[str, Any] = {"decision": filing.open_control, "open_due": terms.open_due(filing.year).isoformat()}
+    if filing.open_reasons:
+        out["reason"] = "；".join(filing.open_reasons)
+    if filing.unit_opinion:
+        out["unit_opinion"] = dict(filing.unit_opinion)
+    return out
 
 
 def retention_text(code: str) -> str:
