@@ -95,6 +95,7 @@ def _configure(home: Path, pdf: PdfAuthority, seals: sealpki.Authority) -> None:
     for folder in (config / "schedules", trust / "anchors", trust / "intermediates", trust / "crls"):
         folder.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(HERE / "agencies.json", config / "agencies.json")
+    shutil.copyfile(HERE / "matters.json", config / "matters.json")  # the on-line matters that coverage is measured by
     for path in sorted(SCHEDULES.glob("*.json")):
         shutil.copyfile(path, config / "schedules" / path.name)
     (trust / "anchors" / "sample-root.pem").write_bytes(pdf.root)

@@ -27,6 +27,7 @@ ROOMS = {
     "trust": {"findings", "held", "ledger", "model", "paths", "settings", "signatures", "steps"},
     # the key that signs the chain is made like every other secret
     "audit": {"ledger", "settings", "signatures", "store", "servers", "model", "verify"},
+    "lists": {"ledger", "model", "schedule", "settings", "steps"},  # questions to the ledger, beside the way of data
     # between two nights: it reads what the stages left behind and puts records back to where a stage begins
     "held": {"findings", "ledger", "model", "paths", "schedule", "settings", "signatures", "sources", "steps"},
 }

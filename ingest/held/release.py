@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from ingest.findings import Finding
 from ingest.held.decide import APPLIED, DECIDED, VOID, close, open_decision
 from ingest.held.questions import Action, Question, kept, question
+from ingest.held.rulings import note_rulings
 from ingest.held.trust import helps
 from ingest.ledger import Ledger, Transaction
 from ingest.ledger.tables import held_decision, record
@@ -36,6 +37,7 @@ _BACK = [State.PACKAGED, State.FILED, State.CHECKED, State.RECEIVED, State.LISTE
 
 def release_held(home: Home, ledger: Ledger, as_of: str) -> dict[str, int]:
     """Let go what can go; returns how many by reason (decision, schedule, trust). ``as_of`` is the run's logical time."""
+    note_rulings(ledger, home.schedules)
     done: Counter[str] = Counter()
     for group in _groups(_decided(ledger)):
         with ledger.begin() as tx:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ingest.findings import Finding, Severity
+from ingest.lists import cli as lists_cli
 from ingest.metadata import strictjson
 from ingest.model import CST
 from ingest.schedule.codes import code_lists
@@ -65,6 +66,13 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     four.add_argument("--reason", required=True, help="理由 / why")
     four.add_argument("--schedules", type=Path, help="制度文本目录，默认数据目录下 / folder of schedules")
     four.add_argument("--home", type=Path, help="数据目录 / home folder (GUIDANG_HOME, var/)")
+    five = command("unrule", "撤销裁定，已归档的不动 / withdraw a ruling; what it filed stays", _unrule)
+    five.add_argument("matter", help="事项编码 / matter code")
+    five.add_argument("--fonds", required=True, help="全宗号 / fonds")
+    five.add_argument("--by", required=True, help="何人 / who")
+    five.add_argument("--reason", required=True, help="理由 / why")
+    five.add_argument("--home", type=Path, help="数据目录 / home folder (GUIDANG_HOME, var/)")
+    lists_cli.add_commands(commands)
     for name, words, func in (
         ("import", "CSV → JSON", _import),
         ("export", "JSON → CSV（Excel、WPS 可直接打开）", _export),
@@ -149,8 +157,27 @@ def _rule(args: argparse.Namespace) -> int:
     today = dt.datetime.now(CST).date().isoformat()
     ruling = Ruling(args.fonds, args.matter, schedule_id, version, args.entry, args.by, today, args.reason)
     file = add_ruling(folder / FOLDER, ruling, load(folder).schedules)
+    if args.schedules is None:  # a folder of its own has no ledger beside it
+        from ingest.held.rulings import note_rulings
+        from ingest.ledger import Ledger
+
+        with Ledger(Home.of(args.home).database_url) as ledger:
+            ledger.upgrade()
+            note_rulings(ledger, folder)
     _print(f"事项 {args.matter} 归入《{schedule_id} {version}》条款 {args.entry} → {file}")
     return 0
+
+
+def _unrule(args: argparse.Namespace) -> int:
+    from ingest.held.rulings import withdraw_ruling
+    from ingest.ledger import Ledger
+
+    home = Home.of(args.home)
+    with Ledger(home.database_url) as ledger:
+        ledger.upgrade()
+        done = withdraw_ruling(ledger, home.schedules, args.fonds, args.matter, by=args.by, reason=args.reason)
+    _print(f"事项 {args.matter} {'的裁定已撤销 / withdrawn' if done else '没有裁定 / has no ruling'}")
+    return 0 if done else 1
 
 
 def _import(args: argparse.Namespace) -> int:

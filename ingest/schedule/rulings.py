@@ -78,7 +78,13 @@ def add_ruling(folder: Path, ruling: Ruling, schedules: Iterable[Schedule]) -> P
     resolve([*load_rulings(folder), ruling], schedules)
     file = folder / f"{ruling.fonds_no}.json"
     own = parse_rulings(file.read_bytes(), file.name) if file.exists() else []
-    data = {"schema": SCHEMA_ID, "rulings": [dataclasses.asdict(each) for each in (*own, ruling)]}
+    return write_rulings(folder, ruling.fonds_no, [*own, ruling])
+
+
+def write_rulings(folder: Path, fonds_no: str, rulings: Iterable[Ruling]) -> Path:
+    """Write all rulings of one fonds to its file, whole or not at all."""
+    file = folder / f"{fonds_no}.json"
+    data = {"schema": SCHEMA_ID, "rulings": [dataclasses.asdict(each) for each in rulings]}
     folder.mkdir(parents=True, exist_ok=True)
     fresh = file.with_suffix(".new")
     with fresh.open("wb") as out:
