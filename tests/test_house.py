@@ -22,7 +22,7 @@ ROOMS = {
     "sources": {"model", "settings"},
     "store": {"settings", "model", "paths"},
     "ledger": {"model"},
-    "verify": {"settings", "store"},
+    "verify": {"findings", "settings", "signatures", "store"},
     # keeping the trust store: acts with their events, and which held records they help
     "trust": {"findings", "held", "ledger", "model", "paths", "settings", "signatures", "steps"},
     # the key that signs the chain is made like every other secret

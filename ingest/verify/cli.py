@@ -13,7 +13,7 @@ from ingest.settings import ConfigError, Home
 if TYPE_CHECKING:
     from io import RawIOBase
 
-    from sip.verify import VerifyResult
+    from ingest.verify.judging import Judgement
 
 _ADDRESS = "FILE|DIR|s3://BUCKET/KEY"
 
@@ -24,6 +24,7 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "places", nargs="+", metavar=_ADDRESS, help="包、展开的包，或存储中的包；前缀以 / 结尾 / a prefix ends with /"
     )
     p.add_argument("--bagit", action="store_true", help="同时由 bagit 库核验 / ask the bagit library too")
+    p.add_argument("--no-signatures", action="store_true", help="不重判电子签名 / do not judge the signatures again")
     p.add_argument("--json", action="store_true", help="每个一行 JSON / one JSON object a line")
     _add_home(p)
     p.set_defaults(func=_verify)
@@ -52,25 +53,32 @@ def _add_home(parser: argparse.ArgumentParser) -> None:
 
 
 def _verify(args: argparse.Namespace) -> int:
-    from ingest.verify.judging import judge
+    from ingest.verify.judging import Judges
     from ingest.verify.places import places
 
     home, worst = Home.of(args.home), 0
-    for word in args.places:
-        for place in places(home, word):
-            result = judge(place, bagit=args.bagit)
-            worst = max(worst, 0 if result.valid else 1 if result.judged else 2)
-            if args.json:
-                _write(json.dumps(result.as_json(), ensure_ascii=False))
-            else:
-                _show(result)
+    with Judges(home, bagit=args.bagit, signatures=not args.no_signatures) as judges:
+        for word in args.places:
+            for place in places(home, word):
+                found = judges.judge(place)
+                worst = max(worst, 2 if not found.judged else 0 if found.valid else 1)
+                if args.json:
+                    _write(json.dumps(found.as_json(), ensure_ascii=False))
+                else:
+                    _show(found)
     return worst
 
 
-def _show(result: VerifyResult) -> None:
-    word = "有效 valid" if result.valid else "无效 invalid" if result.judged else "无法判断 not judged"
-    _write(f"{word}  {result.as_json()['path']}  ({result.files} 个文件 files, {result.payload_bytes} 字节 bytes)")
-    for f in (fault.as_json() for fault in result.findings):
+def _show(found: Judgement) -> None:
+    word = "无法判断 not judged" if not found.judged else "有效 valid" if found.valid else "无效 invalid"
+    shown = found.as_json()
+    again = shown["signatures"]
+    signed = f"重判 {again['files']} 个 judged again: {again['verdict']}" if again else "未核验 not checked"
+    _write(
+        f"{word}  {shown['path']}  "
+        f"({shown['files']} 个文件 files, {shown['payload_bytes']} 字节 bytes; 签名 signatures: {signed})"
+    )
+    for f in shown["findings"]:
         _write(f"  {f['severity']} {f['code']}  {f['path'] or ''}  {f['zh']} / {f['en']}")
 
 

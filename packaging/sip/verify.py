@@ -38,6 +38,7 @@ class VerifyResult:
     algorithms: tuple[str, ...] = ()
     files: int = 0
     payload_bytes: int = 0
+    profile: str | None = None  # the identifier of our profile where the bag claims it
 
     @property
     def judged(self) -> bool:
@@ -48,10 +49,10 @@ class VerifyResult:
         return not any(f.severity == "error" for f in self.findings)
 
     def as_json(self) -> dict[str, Any]:
-        """One flat object: path, valid, judged, form, bagit, algorithms, files, payload_bytes, findings."""
+        """One flat object: path, valid, judged, form, bagit, profile, algorithms, files, payload_bytes, findings."""
         return {
             "path": plain(self.path), "valid": self.valid, "judged": self.judged, "form": self.form, "bagit": self.version,
-            "algorithms": list(self.algorithms), "files": self.files, "payload_bytes": self.payload_bytes,
+            "profile": self.profile, "algorithms": list(self.algorithms), "files": self.files, "payload_bytes": self.payload_bytes,
             "findings": [f.as_json() for f in self.findings],
         }  # fmt: skip
 
@@ -115,6 +116,7 @@ class _Check:
         return VerifyResult(
             self._name, tuple(self._faults), self._container.form, f"{self._version[0]}.{self._version[1]}",
             tuple(sorted({m.algorithm for m in self._manifests if not m.is_tag})), len(payload), sum(self._files[p].size for p in payload),
+            PROFILE_ID if profile.claims(self._info) else None,
         )  # fmt: skip
 
     def _say(self, code: str, path: str | None = None, **params: Any) -> None:

@@ -26,7 +26,9 @@ def sample(night_home: NightHome) -> NightHome:
     return night_home
 
 
-def test_a_night_ends_as_expected_and_a_second_takes_nothing_twice(sample: NightHome, tmp_path: Path) -> None:
+def test_a_night_ends_as_expected_and_a_second_takes_nothing_twice(
+    sample: NightHome, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     night = sample.run()
     with Ledger(sample.home.database_url) as ledger:
         assert compare(ledger, sample.home.root / "expectations.json") == []
@@ -41,6 +43,12 @@ def test_a_night_ends_as_expected_and_a_second_takes_nothing_twice(sample: Night
         assert bagit_valid(package, tmp_path) == []
         assert verify(package).findings == ()
     assert main(["verify", "--bagit", *map(str, tmp_path.glob("*.zip"))]) == 0
+
+    # from the store, its signatures judged again by the evidence in each package
+    capsys.readouterr()
+    assert main(["verify", "--json", f"s3://{sample.objects._bucket}/", "--home", str(sample.home.root)]) == 0
+    said = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert len(said) == len(accepted) and all(x["valid"] and x["signatures"]["good"] for x in said)
 
     again = sample.run("the next night")
     assert again.total.received == 0

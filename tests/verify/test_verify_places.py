@@ -181,7 +181,7 @@ def test_a_prefix_is_every_package_below_it_each_held_against_its_mark(
     assert main(["verify", "--json", far.url]) == 1
     a, b, c, d = lines(capsys)
     base = codes(a)  # a record.json that is none
-    assert base == {"PKG-PROFILE", "PKG-RECORD"}
+    assert base == {"PKG-PROFILE", "PKG-RECORD", "EVI-ABSENT"}
     assert codes(b) - base == {"PKG-MARK-MISSING"}
     assert codes(c) - base == {"PKG-MARK-DIFFERS"}
     assert codes(d) >= {"PKG-TRUNCATED"}
