@@ -18,7 +18,8 @@ ROOMS = {
     "metadata": {"findings", "model", "paths"},
     "signatures": {"findings", "model", "paths"},
     "schedule": {"findings", "model", "paths", "metadata"},
-    "checks": {"findings", "model", "paths", "metadata", "signatures", "settings"},
+    # checks read 档号 by the schedule's templates: what was numbered is judged again at transfer and in keeping
+    "checks": {"findings", "model", "paths", "metadata", "signatures", "settings", "schedule"},
     "sources": {"model", "settings"},
     "store": {"settings", "model", "paths"},
     "ledger": {"model"},

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ingest.checks import accepted, formats, items, materials, policy, readable, virus
+from ingest.checks import accepted, archives, formats, items, materials, policy, readable, virus
 from ingest.checks.ofdzip import BadZip
 from ingest.findings import Finding
 from ingest.metadata import validate
@@ -101,7 +101,7 @@ def run(case: dict[str, Any], files: Sequence[StagedFile], base: Path, context: 
     found = {path: report.format for path, report in reports.items()}
     findings = accepted.soften(findings, context.decisions)
     return CheckReport(
-        findings, items.results(findings, engine), signatures, evidence, found, _record(case, files, found)
+        findings, items.results(findings, items.Circumstances(engine)), signatures, evidence, found, _record(case, files, found)
     )  # fmt: skip
 
 
@@ -207,12 +207,13 @@ def check_file(
         )
     form = found.accepted
     if form is None:
+        refused = _refused(found, name, data)
         # A lone seal or signature value has no PRONOM identifier; what can be said of it is said beside the refusal.
         verdict = _judge(data, name, context) if data is not None else None
         if verdict is None or not verdict.signatures:
-            return FileReport([_refused(found, name)], found.as_json() | {"pages": None})
+            return FileReport(refused, found.as_json() | {"pages": None})
         said = verdict.findings(context.agency.get("policy", {}))
-        return FileReport([_refused(found, name), *said], found.as_json() | {"pages": None}, verdict)
+        return FileReport([*refused, *said], found.as_json() | {"pages": None}, verdict)
     if data is None:
         findings = (
             [] if form.reader == "head" else [Finding("FMT-TOO-LARGE-TO-OPEN", path=name, params={"limit": str(limit)})]
@@ -244,10 +245,15 @@ def _judge(data: bytes, name: str, context: CheckContext) -> FileVerdict:
     return verify(data, name, context.trust, context.as_of)
 
 
-def _refused(found: formats.FormatResult, name: str) -> Finding:
+def _refused(found: formats.FormatResult, name: str, data: bytes | None) -> list[Finding]:
+    """Why a file of no accepted format is not taken: an archive is called one, macros and passwords are named."""
+    hidden = archives.hidden(data, policy.limits()) if data is not None else []
+    said = [Finding(code, path=name, params={"detail": detail, "name": detail}) for code, detail in hidden]
+    if any(code == "FMT-ARCHIVE" for code, _ in hidden):
+        return said
     if found.pronom == "UNKNOWN":
-        return Finding("FMT-UNKNOWN", path=name)
-    return Finding("FMT-NOT-ALLOWED", path=name, params={"name": found.name, "pronom": str(found.pronom)})
+        return said or [Finding("FMT-UNKNOWN", path=name)]
+    return [Finding("FMT-NOT-ALLOWED", path=name, params={"name": found.name, "pronom": str(found.pronom)}), *said]
 
 
 def _as_declared(form: policy.Format, pages: int | None, name: str, declared: Json) -> Iterator[Finding]:

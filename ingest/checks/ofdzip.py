@@ -11,9 +11,11 @@ import stat
 import struct
 import zipfile
 import zlib
+from collections.abc import Iterator
 
 from lxml import etree
 
+from ingest.checks.heads import HEAD_BYTES, archive_kind
 from ingest.checks.policy import Limits
 from ingest.metadata.strictxml import BadXml, parse
 
@@ -25,6 +27,7 @@ _ZIP_ERRORS = (
 )  # fmt: skip
 _DRIVE = re.compile(r"[A-Za-z]:")
 _MAX_DOCUMENTS = 100
+_OWN_PARTS = (".xml", ".ttf", ".otf", ".jpg", ".jpeg", ".png", ".bmp", ".tif", ".jb2", ".dat", ".esl")
 
 
 class BadZip(Exception):
@@ -64,6 +67,14 @@ class SafeZip:
             raise BadZip("FMT-UNREADABLE", f"缺少 {name[:100]} / no such member")
         try:
             return self._zip.read(member)
+        except _ZIP_ERRORS as exc:
+            raise BadZip("FMT-UNREADABLE", f"{name[:100]} 解压失败 / cannot be unpacked") from exc
+
+    def head(self, name: str, size: int) -> bytes:
+        """The first bytes of a member. Raises BadZip where it cannot be unpacked."""
+        try:
+            with self._zip.open(self._members[name]) as member:
+                return member.read(size)
         except _ZIP_ERRORS as exc:
             raise BadZip("FMT-UNREADABLE", f"{name[:100]} 解压失败 / cannot be unpacked") from exc
 
@@ -109,8 +120,11 @@ def is_ofd(data: bytes, limits: Limits) -> bool:
     return "OFD.xml" in package.names
 
 
-def ofd_pages(data: bytes, limits: Limits) -> tuple[int, bool]:
-    """Open an OFD to each of its pages: how many, and whether files are attached to it. Raises BadZip, BadXml, HasDtd."""
+def ofd_pages(data: bytes, limits: Limits) -> tuple[int, tuple[tuple[str, str], ...]]:
+    """Open an OFD to each of its pages: how many, and faults that do not keep it from opening (attachments, archives in it).
+
+    Raises BadZip, BadXml, HasDtd.
+    """
     package = SafeZip(data, limits)
     root = parse(package.read("OFD.xml"))
     if _local(root) != "OFD":
@@ -121,7 +135,15 @@ def ofd_pages(data: bytes, limits: Limits) -> tuple[int, bool]:
     if not documents or len(documents) > _MAX_DOCUMENTS:
         raise BadZip("FMT-UNREADABLE", f"DocRoot × {len(documents)}")
     pages = sum(_document_pages(package, _resolve(package, "", location), limits) for location in documents)
-    return pages, any(name.rpartition("/")[2] == "Attachments.xml" for name in package.names)
+    attached = any(name.rpartition("/")[2] == "Attachments.xml" for name in package.names)
+    return pages, ((("FMT-EMBEDDED-FILES", ""),) if attached else ()) + tuple(_archives(package))
+
+
+def _archives(package: SafeZip) -> Iterator[tuple[str, str]]:
+    """Members that are archives themselves: what is in them nobody has looked at."""
+    for name in sorted(package.names):
+        if not name.lower().endswith(_OWN_PARTS) and (kind := archive_kind(package.head(name, HEAD_BYTES))):
+            yield "FMT-NESTED-ARCHIVE", f"{_shown(name)} ({kind})"
 
 
 def _document_pages(package: SafeZip, location: str, limits: Limits) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import re
 import zlib
 from collections.abc import Iterator
@@ -10,11 +11,13 @@ from typing import Any
 
 import pikepdf
 
+from ingest.checks.heads import HEAD_BYTES, archive_kind
 from ingest.checks.policy import Limits
 
 _ACTING = ("/JavaScript", "/Launch", "/ImportData", "/SubmitForm", "/Rendition", "/GoToE")
 _PAGES_LOOKED_INTO = 500
 _ANNOTATIONS_LOOKED_INTO = 200
+_ATTACHMENTS_LOOKED_INTO = 100
 
 
 # An object stream is unpacked whole to read one object of it. qpdf knows no limit, so it is measured first. One that hides
@@ -55,6 +58,7 @@ def open_pages(data: bytes, limits: Limits) -> tuple[int, tuple[tuple[str, str],
         faults = [("FMT-ACTIVE-CONTENT", action) for action in sorted(set(_actions(pdf)))]
         if _has_attachments(pdf):
             faults.append(("FMT-EMBEDDED-FILES", ""))
+            faults += _attached_archives(pdf)
         if any("damaged" in str(w) or "reconstruct" in str(w) for w in pdf.get_warnings()):
             faults.append(("FMT-DAMAGED", ""))
         return pages, tuple(faults)
@@ -117,3 +121,21 @@ def _kinds(action: Any) -> Iterator[str]:
 def _has_attachments(pdf: pikepdf.Pdf) -> bool:
     names = pdf.Root.get("/Names")
     return isinstance(names, pikepdf.Dictionary) and "/EmbeddedFiles" in names
+
+
+def _attached_archives(pdf: pikepdf.Pdf) -> Iterator[tuple[str, str]]:
+    """Attachments that are archives: what is in them nobody has looked at."""
+    for name in itertools.islice(pdf.attachments, _ATTACHMENTS_LOOKED_INTO):
+        try:
+            head = _head(pdf.attachments[name].get_file().obj)
+        except (pikepdf.PdfError, zlib.error, RuntimeError, ValueError, TypeError, KeyError):
+            continue  # an attachment that cannot be read is reported as attached, no more
+        if kind := archive_kind(head):
+            yield "FMT-NESTED-ARCHIVE", f"{name[:100]} ({kind})"
+
+
+def _head(stream: pikepdf.Object) -> bytes:
+    """The first bytes of a stream, no more of it unpacked than that."""
+    raw = stream.read_raw_bytes()
+    packed = str(stream.get("/Filter", "")) == "/FlateDecode"
+    return zlib.decompressobj().decompress(raw, HEAD_BYTES) if packed else raw[:HEAD_BYTES]

@@ -45,8 +45,7 @@ def read(reader: str, data: bytes, limits: Limits) -> Reading:
 
 
 def _read_ofd(data: bytes, limits: Limits) -> Reading:
-    pages, attached = ofd_pages(data, limits)
-    return Reading(pages, (("FMT-EMBEDDED-FILES", ""),) if attached else ())
+    return Reading(*ofd_pages(data, limits))
 
 
 def _read_pdf(data: bytes, limits: Limits) -> Reading:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import struct
+import tarfile
 import warnings
 import zipfile
 from collections.abc import Callable
@@ -59,6 +60,38 @@ def _attached() -> bytes:
         document.attachments["x.exe"] = b"MZ"
 
     return _pdf_with(change)
+
+
+def _attached_zip() -> bytes:
+    def change(document: pikepdf.Pdf) -> None:
+        document.attachments["材料.zip"] = zipped({"a.exe": b"MZ"})
+
+    return _pdf_with(change)
+
+
+def _tar() -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as package:
+        package.addfile(tarfile.TarInfo("a.txt"))
+    return out.getvalue()
+
+
+def _office(*more: str) -> bytes:
+    """A DOCX as the identifiers know it, with further members."""
+    types = b'<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"><Override PartName="/word/document.xml"' \
+        b' ContentType="application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml"/></Types>'  # fmt: skip
+    return zipped({"[Content_Types].xml": types, "word/document.xml": b"<d/>"} | dict.fromkeys(more, b"x"))
+
+
+def _open_document(*more: str) -> bytes:
+    kind = b"application/vnd.oasis.opendocument.spreadsheet"
+    members = {"mimetype": kind, "META-INF/manifest.xml": b"<m/>", "content.xml": b"<c/>"} | dict.fromkeys(more, b"x")
+    return zipped(members, zipfile.ZIP_STORED)
+
+
+def _compound(stream: str) -> bytes:
+    """The head of an OLE 2 file and the name of one of its streams."""
+    return b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 504 + stream.encode("utf-16-le") + b"\0" * 1024
 
 
 def _encrypted_pdf(user: str) -> Callable[[], bytes]:
@@ -177,9 +210,20 @@ FAULTS: list[Fault] = [
     ("random_bytes", f"{DOC}.bin", lambda: hashlib.shake_128(b"x").digest(4000), {"FMT-UNKNOWN"}),
     ("windows_program", f"{DOC}.pdf", lambda: b"MZ" + b"\0" * 58 + b"\x40\0\0\0PE\0\0" + b"\0" * 400, {"FMT-NOT-ALLOWED"}),
     ("gif_picture", f"{DOC}.gif", lambda: picture("GIF"), {"FMT-NOT-ALLOWED"}),
-    ("plain_zip", f"{DOC}.zip", lambda: zipped({"a.txt": b"a"}), {"FMT-NOT-ALLOWED"}),
-    ("gzip", f"{DOC}.ofd", lambda: b"\x1f\x8b\x08\0" + b"\0" * 60, {"FMT-NOT-ALLOWED"}),
-    ("zip_named_ofd", f"{DOC}.ofd", lambda: zipped({"a.txt": b"a"}), {"FMT-NOT-ALLOWED"}),
+    ("plain_zip", f"{DOC}.zip", lambda: zipped({"a.txt": b"a"}), {"FMT-ARCHIVE"}),
+    ("gzip", f"{DOC}.ofd", lambda: b"\x1f\x8b\x08\0" + b"\0" * 60, {"FMT-ARCHIVE"}),
+    ("zip_named_ofd", f"{DOC}.ofd", lambda: zipped({"a.txt": b"a"}), {"FMT-ARCHIVE"}),
+    ("rar", f"{DOC}.rar", lambda: b"Rar!\x1a\x07\x01\0" + b"\0" * 60, {"FMT-ARCHIVE"}),
+    ("seven_zip", f"{DOC}.7z", lambda: b"7z\xbc\xaf\x27\x1c\0\x04" + b"\0" * 60, {"FMT-ARCHIVE"}),
+    ("tar", f"{DOC}.tar", _tar, {"FMT-ARCHIVE"}),
+    ("word_document", f"{DOC}.docx", lambda: _office(), {"FMT-NOT-ALLOWED"}),
+    ("word_document_with_macros", f"{DOC}.docm", lambda: _office("word/vbaProject.bin"), {"FMT-NOT-ALLOWED", "FMT-MACRO"}),
+    ("old_word_document_with_macros", f"{DOC}.doc", lambda: _compound("_VBA_PROJECT"), {"FMT-MACRO"}),
+    ("office_under_a_password", f"{DOC}.docx", lambda: _compound("EncryptedPackage"), {"FMT-ENCRYPTED"}),
+    ("spreadsheet_with_basic", f"{DOC}.ods", lambda: _open_document("Basic/Standard/Module1.xml"),
+        {"FMT-NOT-ALLOWED", "FMT-MACRO"}),
+    ("ofd_with_a_zip_in_it", f"{DOC}.ofd", ofd_plus("Doc_0/Attachs/材料.zip", zipped({"a": b"a"})), {"FMT-NESTED-ARCHIVE"}),
+    ("pdf_with_a_zip_in_it", f"{DOC}.pdf", _attached_zip, {"FMT-EMBEDDED-FILES", "FMT-NESTED-ARCHIVE"}),
     ("jpeg_named_pdf", f"{DOC}.pdf", lambda: picture("JPEG"), {"FMT-EXTENSION-MISMATCH"}),
     ("pdf_named_ofd", f"{DOC}.ofd", pdf, {"FMT-EXTENSION-MISMATCH"}),
     ("ofd_named_zip", f"{DOC}.zip", ofd, {"FMT-EXTENSION-MISMATCH"}),

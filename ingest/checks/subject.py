@@ -1,0 +1,156 @@
+"""What is checked at transfer and in keeping: a package with its records, as they really stand in it.
+
+A subject is built from an opened container; contents are written under neutral names into a folder of the caller's, never
+under a name from the package.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import zlib
+from collections.abc import Container as Holding
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from ingest.findings import Finding, Severity
+from ingest.metadata import strictjson
+from ingest.metadata.parts import rows, section, text
+from ingest.model import StagedFile
+from sip.container import Container, Damaged, Item
+
+_RECORD = "metadata/record.json"
+_MOST_METADATA = 64 << 20
+PARTS = ("metadata/record.json", "metadata/premis.xml", "metadata/checks.json", "metadata/signatures.json")
+"""What the metadata of a packaged record consists of at least (path below its bag's folder)."""
+
+
+class Faulty(Protocol):
+    """A fault as verification of packages states it (`sip.faults.Fault`)."""
+
+    @property
+    def code(self) -> str: ...
+    @property
+    def path(self) -> str | None: ...
+    @property
+    def severity(self) -> str: ...
+    def text(self, lang: str = "zh") -> str: ...
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Totals:
+    """What a register states: records, content files, bytes of content; None for what it does not say."""
+
+    records: int | None = None
+    files: int | None = None
+    bytes: int | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class PackagedRecord:
+    """One record of a package: its canonical metadata (None where there is none to be read) and its content files.
+
+    ``base`` is the folder below which ``files`` stand; ``parts`` the metadata files that came with it; ``findings`` what was
+    found on taking it out of the package.
+    """
+
+    identifier: str
+    archival_code: str
+    case: dict[str, Any] | None
+    files: Sequence[StagedFile]
+    base: Path
+    parts: frozenset[str] = frozenset()
+    findings: Sequence[Finding] = ()
+
+    @property
+    def title(self) -> str:
+        return text(section(self.case, "record"), "title") or ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Subject:
+    """A package to be checked, with what others say of it.
+
+    ``records`` is gone through once, in order, so it may unpack one at a time. ``faults`` are those that verifying the package
+    found (`sip.verify`, `sip.transfer.verify`). ``stated`` comes from the register or the ledger; ``sent`` is the SHA-256 of
+    the whole package as it was sent or deposited, ``received`` as it is now; ``held`` the 档号 that the archive holds already;
+    ``carrier`` the off-line carrier, if any; ``restored`` the outcome of a restore drill, None where there was none.
+    """
+
+    name: str
+    records: Iterable[PackagedRecord]
+    faults: Sequence[Faulty] = ()
+    stated: Totals | None = None
+    sent: str | None = None
+    received: str | None = None
+    held: Holding[str] = frozenset()
+    carrier: str | None = None
+    restored: bool | None = None
+
+
+def passed_on(faults: Iterable[Faulty]) -> Iterator[Finding]:
+    """Verification's faults as findings; an error rejects, a warning is a remark."""
+    for found in faults:
+        severity = None if found.severity == "error" else Severity.REMARK
+        words = {"fault": found.code, "zh": found.text("zh"), "en": found.text("en")}
+        yield Finding("PAK-FAULT", path=found.path, params=words, severity=severity)
+
+
+def take_out(identifier: str, container: Container, members: Mapping[str, Item], base: Path) -> PackagedRecord:
+    """One record from an opened container; ``members`` are its files by the path below its own bag's folder.
+
+    Contents are written to ``base`` (made if absent, to be removed by the caller) and digested on the way. A member that is
+    damaged counts as missing: verification of the package has named it.
+    """
+    (base / "files").mkdir(parents=True, exist_ok=True)
+    findings: list[Finding] = []
+    case = _case(container, members.get(_RECORD), findings)
+    given = {str(section(row, "archived").get("path")): str(row.get("path")) for _, row in rows(case, "files")}
+    files: list[StagedFile] = []
+    for path, item in sorted(members.items()):
+        if path.startswith("data/"):
+            name = path.removeprefix("data/")
+            staged = f"files/{len(files):06d}"
+            try:
+                files.append(_written(container, item, base, staged, name, given.get(name, name)))
+            except Damaged:
+                (base / staged).unlink(missing_ok=True)
+    about = section(case, "record")
+    return PackagedRecord(
+        text(about, "electronic_record_code") or identifier,
+        text(about, "archival_code") or identifier,
+        case,
+        files,
+        base,
+        frozenset(path for path in members if path.startswith("metadata/")),
+        findings,
+    )
+
+
+def _case(container: Container, item: Item | None, findings: list[Finding]) -> dict[str, Any] | None:
+    if item is None:
+        findings.append(Finding("PAK-NO-RECORD"))
+        return None
+    try:
+        if item.size > _MOST_METADATA:
+            raise strictjson.BadJson(f"{item.size} 字节 / bytes")
+        value = strictjson.loads(b"".join(container.chunks(item)), max_bytes=_MOST_METADATA)
+        if not isinstance(value, dict):
+            raise strictjson.BadJson("顶层不是对象 / the top level is not an object")
+    except (strictjson.BadJson, Damaged) as exc:
+        findings.append(Finding("PAK-RECORD-UNREADABLE", path=_RECORD, params={"reason": str(exc)[:200]}))
+        return None
+    return value
+
+
+def _written(container: Container, item: Item, base: Path, staged: str, path: str, source: str) -> StagedFile:
+    sha256, sm3, crc, size = hashlib.sha256(), hashlib.new("sm3"), 0, 0
+    with (base / staged).open("wb") as out:
+        for piece in container.chunks(item):
+            out.write(piece)
+            sha256.update(piece)
+            sm3.update(piece)
+            crc = zlib.crc32(piece, crc)
+            size += len(piece)
+    return StagedFile(path, source, staged, size, sha256.hexdigest(), sm3.hexdigest(), crc)
