@@ -272,8 +272,11 @@ def _received(tx: Transaction, row: Row, out: Mapping[str, Any]) -> State:
     version = int(decided[0].params["version"]) if decided else out["version"]
     facts = {"case_no": out["case_no"], "version": version, "files": out["files"],
              "content_digest": out["content_digest"], "received_as_of": row["as_of"]}  # fmt: skip
+    # who delivered what: the sealed chain is all that is left of a rejected record when the ledger is lost
+    told = {"agency": row["agency"], "source": row["source"], "delivery": row["delivery"], "case_no": out["case_no"],
+            "version": version}  # fmt: skip
     if out["final"]:
-        return _settle(tx, row, State.LISTED, State.REJECTED, "received", findings, **facts)
+        return _settle(tx, row, State.LISTED, State.REJECTED, "received", findings, told, **facts)
     identity = f"{row['agency']}|{out['case_no']}|{version}"
     same = tx.conn.execute(
         sa.select(record_table.c.id, record_table.c.content_digest).where(record_table.c.identity == identity)
@@ -281,12 +284,14 @@ def _received(tx: Transaction, row: Row, out: Mapping[str, Any]) -> State:
     if same is not None and same.id != row["id"]:
         if same.content_digest == out["content_digest"]:
             findings = [Finding("RCV-ALREADY-ARCHIVED")]
-            return _settle(tx, row, State.LISTED, State.DUPLICATE, "received", findings, duplicate_of=same.id, **facts)
+            return _settle(
+                tx, row, State.LISTED, State.DUPLICATE, "received", findings, told, duplicate_of=same.id, **facts
+            )
         findings.append(Finding("RCV-VERSION-CONFLICT"))
-        return _settle(tx, row, State.LISTED, State.HELD, "received", findings, **facts)
+        return _settle(tx, row, State.LISTED, State.HELD, "received", findings, told, **facts)
     if _has_other_version(tx, row["agency"], out["case_no"], row["id"]):
         findings.append(Finding("RCV-NEW-VERSION", params={"version": str(version)}))
-    return _settle(tx, row, State.LISTED, State.RECEIVED, "received", findings, identity=identity, **facts)
+    return _settle(tx, row, State.LISTED, State.RECEIVED, "received", findings, told, identity=identity, **facts)
 
 
 def _has_other_version(tx: Transaction, agency: str, case_no: str, record: str) -> bool:

@@ -83,7 +83,8 @@ class Transaction:
                 for i, r in enumerate(records)
             ],
         )  # fmt: skip
-        self.chain.append("batch", None, {"batch": batch_id, "run": run_id, "records": [r["id"] for r in records]})
+        ids = [r["id"] for r in records]
+        self.chain.append("batch", None, {"batch": batch_id, "run": run_id, "as_of": as_of, "records": ids})
 
     def batches(self, run_id: str) -> int:
         """How many batches a run has so far."""

@@ -127,6 +127,8 @@ def commit_mark(job: dict[str, Any]) -> bytes:
             "content_digest": job["content_digest"],
             "payload_bytes": job["payload_bytes"],
             "findings": job["findings"],
+            "decisions": job["decisions"],
+            "received_as_of": job["received_as_of"],
             "agency": job["agency"],
             "case_no": job["case_no"],
             "version": job["version"],

@@ -72,7 +72,7 @@ def file_record(tx: Transaction, rules: Rules, row: Mapping[str, Any], record: d
             return _settle(tx, row, State.HELD, findings)
         filing = assign(answer, record, tx.next_serial, rules.secret_terms).as_json()
         tx.give_number(row["agency"], row["case_no"], filing)
-    return _settle(tx, row, State.FILED, findings, filing=filing, **_columns(filing, record, agency))
+    return _settle(tx, row, State.FILED, findings, filing=filing, **columns(filing, record, agency))
 
 
 def _reopened(filing: Mapping[str, Any], record: Mapping[str, Any], secret_terms: Sequence[str]) -> dict[str, Any]:
@@ -85,7 +85,7 @@ def _reopened(filing: Mapping[str, Any], record: Mapping[str, Any], secret_terms
     }
 
 
-def _columns(filing: Mapping[str, Any], record: Mapping[str, Any], agency: Agency) -> dict[str, Any]:
+def columns(filing: Mapping[str, Any], record: Mapping[str, Any], agency: Agency) -> dict[str, Any]:
     """What lists of records ask for, apart from the filing's JSON."""
     try:
         days = terms.days(filing["year"], filing["retention_code"], agency.raw.get("transfer_level"))
