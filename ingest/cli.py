@@ -17,6 +17,7 @@ from ingest.servers import cli as servers_cli
 from ingest.settings import ConfigError, Home
 from ingest.signatures import cli as signatures_cli
 from ingest.store import cli as store_cli
+from ingest.transfer import cli as transfer_cli
 from ingest.trust import cli as trust_cli
 from ingest.verify import cli as verify_cli
 from samplenight import cli as sample_cli
@@ -55,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_report(commands)
     audit_cli.add_parsers(commands)
     verify_cli.add_parsers(commands)
+    transfer_cli.add_parsers(commands)
     return parser
 
 

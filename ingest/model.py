@@ -39,6 +39,31 @@ class CopyState(enum.StrEnum):
     MISSING = "missing"  # not there any more
 
 
+class TransferState(enum.StrEnum):
+    """Where a transfer to the archives stands, as its sender knows it."""
+
+    BUILDING = "building"  # its records are locked; the package is not whole yet
+    BUILT = "built"  # the package is whole
+    CHECKED = "checked"  # nothing speaks against it; a person must approve
+    FAULTY = "faulty"  # its own check found errors; nothing is sent
+    APPROVED = "approved"
+    SENT = "sent"  # delivered, no receipt yet
+    ACCEPTED = "accepted"  # the archives have it: its records are transferred
+    REJECTED = "rejected"  # the archives refused it, or a person here did: its records are free again
+
+
+class ReceptionState(enum.StrEnum):
+    """Where a received package stands. Accepted as a whole or not at all, and by a person only."""
+
+    RECEIVED = "RECEIVED"  # a copy of our own, whole
+    CHECKING = "CHECKING"
+    PENDING_REVIEW = "PENDING_REVIEW"  # no error found; what only a person can judge is listed
+    ACCEPTING = "ACCEPTING"  # decided; being put in place
+    ACCEPTED = "ACCEPTED"
+    REJECTED = "REJECTED"
+    FAILED = "FAILED"  # machine trouble; receive it again
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class StagedFile:
     """One file of a record in staging, with the fixity values of the one pass in which it was read.

@@ -29,6 +29,8 @@ ROOMS = {
     # the key that signs the chain is made like every other secret
     "audit": {"ledger", "settings", "signatures", "store", "servers", "model", "verify"},
     "lists": {"ledger", "model", "schedule", "settings", "steps"},  # questions to the ledger, beside the way of data
+    # years after the nights: packages leave the store for the archives, or arrive from others'
+    "transfer": {"ledger", "model", "schedule", "settings", "steps", "store"},
     # between two nights: it reads what the stages left behind and puts records back to where a stage begins
     "held": {"findings", "ledger", "model", "paths", "schedule", "settings", "signatures", "sources", "steps"},
 }

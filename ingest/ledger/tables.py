@@ -159,3 +159,73 @@ copy = Table(
     Column("legal_hold", Boolean, nullable=False),
     Index("copy_oldest_check", "replica", "verified_at"),
 )
+
+# One transfer to the archives (移交进馆): what was chosen, what became of the package, who approved, what the archives answered.
+# `request` is what asked for it (a DAG run, a command): asking again goes on with the same transfer. See model.TransferState.
+transfer = Table(
+    "transfer",
+    metadata,
+    Column("id", String(80), primary_key=True),  # 移交编号
+    Column("request", String(250), nullable=False, unique=True),
+    Column("fonds_no", String(20), nullable=False),
+    Column("year", Integer),  # None: all years
+    Column("retention_code", String(10)),
+    Column("target", String(80), nullable=False),
+    Column("as_of", String(40), nullable=False),
+    Column("state", String(20), nullable=False, index=True),
+    Column("opened_by", Text, nullable=False),
+    Column("opinion", JSON, nullable=False),  # the unit's opinion on opening, as it was given
+    # what else gets into the package, fixed when it is first built, so that a later configuration cannot change its bytes
+    Column("about", JSON),
+    Column("records", Integer, nullable=False),
+    Column("package_sha256", String(64)),
+    Column("package_size", BigInteger),
+    Column("checks", JSON),  # counts of findings and what a person must still look at
+    Column("approval", JSON),
+    Column("place", Text),  # where it was delivered
+    Column("receipt", JSON),
+    Column("keep_until", String(10)),  # the unit keeps its own copy at least so long
+    Column("created_at", String(40), nullable=False),
+    Column("updated_at", String(40), nullable=False),
+)
+
+transfer_item = Table(
+    "transfer_item",
+    metadata,
+    Column("transfer_id", ForeignKey("transfer.id"), primary_key=True),
+    Column("record_id", ForeignKey("record.id"), primary_key=True),
+    Column("archival_code", String(120), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("earlier", Boolean, nullable=False),  # a later version of the same case goes along
+    Column("state", String(20), nullable=False),  # locked, transferred, released
+    # the record's id while it is locked or transferred, so that it can be in one transfer only; released with it
+    Column("lock", String(40), unique=True),
+)
+
+# The other side: a package that this archives received, and what was decided about it. See model.ReceptionState.
+reception = Table(
+    "reception",
+    metadata,
+    Column("id", String(64), primary_key=True),  # SHA-256 of the package as received
+    Column("transfer_id", String(80)),  # 移交编号 as the package says
+    Column("state", String(20), nullable=False),
+    Column("received_by", Text, nullable=False),
+    Column("source", Text, nullable=False),  # where it lay
+    Column("target", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("records", Integer),
+    Column("checks", JSON),
+    Column("decision", JSON),  # {"by", "at", "accept", "note", "confirmed"}
+    Column("last_error", Text),
+    Column("created_at", String(40), nullable=False),
+    Column("updated_at", String(40), nullable=False),
+)
+
+# What this archives holds by accepted transfers: no 档号 is accepted twice in the same version.
+holding = Table(
+    "holding",
+    metadata,
+    Column("archival_code", String(120), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("reception_id", ForeignKey("reception.id"), nullable=False, index=True),
+)

@@ -15,9 +15,10 @@ from transfer_samples import OPENING, archived, bare, claims_of, code_of, item_o
 from sip.faults import Fault
 from sip.judge import bagit_valid
 from sip.transfer import texts, tree
+from sip.transfer.plan import Item, TransferPlan
 from sip.transfer.source import SourceAltered, look
 from sip.transfer.verify import verify
-from sip.transfer.write import Item, TransferPlan, write_transfer
+from sip.transfer.write import write_transfer
 from sip.verify import verify as verify_bag
 
 

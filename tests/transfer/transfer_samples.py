@@ -14,9 +14,9 @@ from typing import Any
 from sip import canonical, xml
 from sip.package import PackagePlan, PackageResult, PayloadFile, write_package
 from sip.transfer import texts
+from sip.transfer.plan import Item, TransferPlan
 from sip.transfer.source import look
 from sip.transfer.texts import CatalogueLine
-from sip.transfer.write import Item, TransferPlan
 
 AS_OF = dt.datetime(2026, 11, 22, 9, 30, tzinfo=dt.timezone(dt.timedelta(hours=8)))
 UNIT = "南粤市政务服务和数据管理局（测试）"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -92,21 +93,21 @@ class _Check:
         self._path = path
         self._folder_name = folder_name
         self._faults = faults
-        self._files: dict[str, Item] = {}  # of the tree, by path below its root
+        self.files: dict[str, Item] = {}  # of the tree, by path below its root
         self._tags: dict[str, Item] = {}  # of the bag
         self._digests: dict[str, str] = {}
 
     def run(self) -> TransferResult:
-        identifier = self._find_root()
+        identifier = self.find_root()
         note = self._note()
         lines = self._catalogue()
         self._compare_note(note, lines)
         items = self._items(lines)
         claims = None
         if self._is_ours():
-            own = OwnClaims(self._files, self._digests, lambda item: self._bytes(item, MOST_JSON), self._faults)
+            own = OwnClaims(self.files, self._digests, lambda item: self._bytes(item, MOST_JSON), self._faults)
             claims = own.check(self._tags.get(tree.CLAIMS), [(i.line, i.folder) for i in items])
-        content = [i.size for i in self._files.values()]
+        content = [i.size for i in self.files.values()]
         proved = bool(self._digests) and not any(
             f.severity == "error" and f.code.startswith("PKG-") for f in self._faults
         )
@@ -120,7 +121,7 @@ class _Check:
 
     # -- the tree
 
-    def _find_root(self) -> str | None:
+    def find_root(self) -> str | None:
         """Take the files of the tree, whether it stands in a bag or bare; returns the bag's name."""
         safe = [i for i in self._container.items if names.fault_of_path(i.name) is None]
         inside = [i.name for i in safe]
@@ -131,7 +132,7 @@ class _Check:
         ]
         if bags:
             top = bags[0]
-            self._take(safe, top + "data/", self._files)
+            self._take(safe, top + "data/", self.files)
             self._take(safe, top, self._tags)
             self._read_digests()
             return self._folder_name or top.rstrip("/") or None
@@ -141,7 +142,7 @@ class _Check:
         self._say("TRF-PLAIN")
         if len(roots) != 1:
             self._say("TRF-TOP-FOLDER", found=", ".join(roots[:5]) or "—")
-        self._take(safe, roots[0] if roots else "", self._files)
+        self._take(safe, roots[0] if roots else "", self.files)
         return None
 
     def _take(self, items: list[Item], prefix: str, into: dict[str, Item]) -> None:
@@ -171,7 +172,7 @@ class _Check:
     # -- note and catalogue
 
     def _note(self) -> dict[str, str]:
-        item = self._files.get(tree.NOTE)
+        item = self.files.get(tree.NOTE)
         if item is None:
             self._say("TRF-NOTE-MISSING", tree.NOTE)
             return {}
@@ -182,7 +183,7 @@ class _Check:
         return {} if data is None else texts.read_note(data, self._faults)
 
     def _catalogue(self) -> list[CatalogueLine]:
-        item = self._files.get(tree.CATALOGUE)
+        item = self.files.get(tree.CATALOGUE)
         if item is None:
             self._say("TRF-CATALOGUE-MISSING", tree.CATALOGUE)
             return []
@@ -223,7 +224,7 @@ class _Check:
         listed = {line.archival_code: line for line in lines}
         folders: dict[str, dict[str, list[tuple[str, Item]]]] = {}
         unlisted: Counter[str] = Counter()
-        for path, item in self._files.items():
+        for path, item in self.files.items():
             if path in (tree.NOTE, tree.CATALOGUE) or path.startswith(tree.OTHER + "/"):
                 continue
             found = tree.item_of(path, listed)
@@ -279,3 +280,16 @@ def _unlisted_folder(path: str) -> str:
         if n and "-" in part:
             return "/".join(parts[: n + 1])
     return "/".join(parts[:-1])
+
+
+def tree_files(path: Path) -> Iterator[tuple[str, Iterator[bytes]]]:
+    """The files of the tree with their content, as they stand in the package: for one who has judged it and found it valid.
+
+    Raises `sip.container.Damaged` where a content ends too soon.
+    """
+    with path.open("rb", buffering=0) as file:
+        container = Zip(file)
+        check = _Check(container, str(path), None, [])
+        check.find_root()
+        for name, item in check.files.items():
+            yield name, container.chunks(item)
