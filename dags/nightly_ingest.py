@@ -14,6 +14,7 @@ import datetime as dt
 import itertools
 
 from airflow.sdk import CronTriggerTimetable, Param, dag, get_current_context, task, task_group
+from connections import home_with_connections
 from policies import MACHINE_TROUBLE, ONCE
 
 
@@ -55,7 +56,11 @@ def nightly_ingest():
         context = get_current_context()
         run, params = context["dag_run"], context["params"]
         return night.discover(
-            run.run_id, run.logical_date or run.run_after, Wanted.of(params), batch_size=params["batch_size"]
+            run.run_id,
+            run.logical_date or run.run_after,
+            Wanted.of(params),
+            batch_size=params["batch_size"],
+            home=home_with_connections(),
         )
 
     def stage(name: str, display: str):
@@ -63,7 +68,7 @@ def nightly_ingest():
         def run(batch_id: str) -> dict:
             from ingest import night
 
-            return night.run_stage(name, batch_id).as_json()
+            return night.run_stage(name, batch_id, home_with_connections()).as_json()
 
         return run
 

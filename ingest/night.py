@@ -98,8 +98,11 @@ _BATCHES_AT_ONCE = 2
 
 
 def _whole(night: NightReport) -> None:
+    trouble = [f"{agency}: {why}" for agency, why in night.away.items()]
     if night.unfinished:
-        raise StageFailed(
+        trouble.append(
             f"{night.unfinished} 件因机器故障未完成；清除失败的任务重跑，或等下一夜自动继续 / "
             f"{night.unfinished} records undone: clear the failed tasks, or the next night goes on with them"
         )
+    if trouble:
+        raise StageFailed("\n".join(trouble))

@@ -10,6 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ingest import visits
 from ingest.findings import Finding, Severity
 from ingest.ledger import Ledger
 from ingest.ledger.tables import batch, event, record
@@ -40,7 +41,7 @@ class NightReport:
     """The night in figures.
 
     ``causes`` maps a finding code to how many records it stopped, most first, and ``examples`` to one such finding;
-    ``seconds`` is first to last event.
+    ``seconds`` is first to last event; ``away`` says of which agencies the source could not be listed, and why.
     """
 
     run_id: str
@@ -48,6 +49,7 @@ class NightReport:
     causes: dict[str, int]
     examples: dict[str, Finding]
     seconds: float
+    away: dict[str, str]
 
     @property
     def total(self) -> AgencyLine:
@@ -66,6 +68,7 @@ class NightReport:
             "agencies": [dataclasses.asdict(a) for a in self.agencies],
             "total": dataclasses.asdict(self.total),
             "causes": self.causes,
+            "sources_away": self.away,
             "seconds": round(self.seconds, 1),
         }
 
@@ -86,6 +89,7 @@ def report(ledger: Ledger, *run_ids: str) -> NightReport:
             .join(batch, batch.c.id == record.c.batch_id)
             .where(batch.c.run_id.in_(run_ids))
         ).all()
+        away = {agency: why for run in run_ids for agency, why in visits.away(conn, run).items()}
         ends = conn.execute(
             sa.select(sa.func.min(event.c.at), sa.func.max(event.c.at))
             .select_from(event)
@@ -115,6 +119,7 @@ def report(ledger: Ledger, *run_ids: str) -> NightReport:
         dict(causes.most_common()),
         examples,
         _span(*ends),
+        away,
     )
 
 

@@ -51,6 +51,8 @@ class Home:
 
     root: Path
     limits: Limits = dataclasses.field(default_factory=Limits)
+    # connections to source systems that the scheduler hands in, by id; secrets: in no repr, no file, no ledger
+    connections: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def of(cls, root: Path | str | None = None) -> Home:

@@ -40,7 +40,9 @@ def summary(report: NightReport) -> None:
     for line in (*report.agencies, report.total):
         table.add_row(*_cells(line, report.seconds), style="bold" if line.agency == "Σ" else None)
     console.print(table)
-    if not report.total.received:
+    for agency, why in report.away.items():
+        console.print(f"[bold red]{agency}[/]  {why}")
+    if not report.total.received and not report.away:
         console.print(
             "没有新的办件：此前已全部处理，未重复归档。 / Nothing new: all was taken before, nothing is archived twice."
         )

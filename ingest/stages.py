@@ -18,6 +18,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ingest import visits
 from ingest.findings import Finding, Severity, gravest
 from ingest.held.release import release_held, versions_decided
 from ingest.ledger import Ledger, Transaction, copies
@@ -25,7 +26,7 @@ from ingest.ledger.tables import batch as batch_table
 from ingest.ledger.tables import record as record_table
 from ingest.model import State
 from ingest.settings import ConfigError, Home
-from ingest.sources import Delivery, open_source
+from ingest.sources import Delivery, SourceAway
 from ingest.steps import acknowledge as ack
 from ingest.steps import check as check_step
 from ingest.steps import deposit as deposit_step
@@ -91,19 +92,24 @@ class Wanted:
 def discover(
     home: Home, ledger: Ledger, run_id: str, as_of: str, wanted: Wanted = Wanted(), batch_size: int = 500
 ) -> list[str]:
-    """List what is new at the source into batches of this run and return the ids of all batches with work to do.
+    """List what is new at the sources into batches of this run and return the ids of all batches with work to do.
+
+    A source that is away is noted for the report; what it holds is taken when it is back.
 
     Unfinished batches of earlier runs come along. ``as_of`` is the night's logical time (ISO 8601 with offset): whatever the
     archive dates in these records is dated so. Run again for the same run, it returns the same batches, and further ones
     for what has come since. What was held and may go on by now, goes on with its own batch.
     """
     release_held(home, ledger, as_of)
+    visited = visits.visit(home, ledger, wanted.source, dt.datetime.fromisoformat(as_of).date())
     listed = {
         record_id(d): {"source": wanted.source, "agency": d.agency, "delivery": d.name, "location": d.location}
-        for d in open_source(home, wanted.source).deliveries()
+        for v in visited
+        for d in v.deliveries
         if wanted.takes(d)
     }
     with ledger.begin() as tx:
+        visits.note(tx, run_id, as_of, visited)
         known = tx.known(listed)
         new = [{"id": i, **d} for i, d in listed.items() if i not in known]
         first = tx.batches(run_id)
@@ -203,23 +209,30 @@ def acknowledge(home: Home, ledger: Ledger, batch_id: str, workers: Workers) -> 
     """Receipts to the source for all that is decided; staging is emptied only now."""
     started = time.monotonic()
     states: Counter[str] = Counter()
+    away: dict[str, str] = {}
+    errors: list[str] = []
     decided = [
         *_preserved(home, ledger, ledger.records(batch_id, [State.DEPOSITED])),
         *ledger.records(batch_id, [State.REJECTED, State.DUPLICATE, State.ACKNOWLEDGED]),
     ]
     for group in _groups(decided):
-        sent = [(row, *_send(home, row)) for row in group if row["receipt_at"] is None]
-        if sent:
+        sent, unsent = _send([row for row in group if row["receipt_at"] is None], home, away)
+        if sent or unsent:
             with ledger.begin() as tx:
+                for row in unsent:
+                    tx.fail(row["id"], "acknowledge", away[row["agency"]])
+                    errors.append(f"{row['delivery']}: {away[row['agency']]}")
                 for row, outcome, code in sent:
                     tx.move(row["id"], [State(row["state"])], outcome, "acknowledged", {"receipt": code},
                             receipt_code=code, receipt_at=tx.now)  # fmt: skip
                     states[outcome.value] += 1
+        untold = {row["id"] for row in unsent}
         for row in group:
-            ack.clean(home, row)
+            if row["id"] not in untold:
+                ack.clean(home, row)
     held = ledger.records(batch_id, [State.HELD])
     ack.sweep(home, batch_id, {row["id"] for row in (*decided, *held)})
-    return _result("acknowledge", batch_id, states, [], started)
+    return _result("acknowledge", batch_id, states, errors, started)
 
 
 def _preserved(home: Home, ledger: Ledger, rows: list[Row]) -> list[Row]:
@@ -239,11 +252,22 @@ def _proved(ledger: Ledger, rows: list[Row], plan: StorePlan) -> dict[str, set[s
     return {row["id"]: found.get(row["object_key"], set()) & names for row in rows}
 
 
-def _send(home: Home, row: Row) -> tuple[State, int]:
-    """Send one receipt; returns the state that this gives the record, and the receipt's code."""
-    before = State(row["state"])
-    outcome = State.ACKNOWLEDGED if before is State.DEPOSITED else before
-    return outcome, ack.send(open_source(home, row["source"]), row, outcome)
+def _send(rows: list[Row], home: Home, away: dict[str, str]) -> tuple[list[tuple[Row, State, int]], list[Row]]:
+    """Send receipts: those sent with the state that this gives the record and the receipt's code, and those not sent.
+
+    A source that is away is asked once: ``away`` (agency → why) remembers it for the records that follow.
+    """
+    sent, unsent = [], []
+    for row in rows:
+        outcome = State.ACKNOWLEDGED if row["state"] == State.DEPOSITED else State(row["state"])
+        try:
+            if row["agency"] not in away:
+                sent.append((row, outcome, ack.send(home, row, outcome)))
+                continue
+        except SourceAway as e:
+            away[row["agency"]] = str(e)
+        unsent.append(row)
+    return sent, unsent
 
 
 def _groups(rows: list[Row]) -> Iterator[list[Row]]:

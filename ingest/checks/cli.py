@@ -116,13 +116,13 @@ def _judge(
         return _judge_file(path, as_of, trust), None
     from ingest.checks import CheckContext, run
     from ingest.metadata.case import read
-    from ingest.sources.folder import FolderDelivery
+    from ingest.sources import local_delivery
     from ingest.steps.receive import receive
 
     if not (path / _METADATA).is_file():
         raise FileNotFoundError(f"没有 {_METADATA} / no {_METADATA}")
     with tempfile.TemporaryDirectory(prefix="guidang-check-") as folder:
-        received = receive(FolderDelivery(path), Path(folder), home.limits)
+        received = receive(local_delivery(path), Path(folder), home.limits)
         if received.final:
             return received.findings, None
         case = read((Path(folder) / _METADATA).read_bytes())

@@ -16,6 +16,19 @@ batch = Table(
     Column("created_at", String(40), nullable=False),
 )
 
+# One row an agency and run: whether its source could be listed. A report tells who was away; what came since the last good
+# visit is what a source need be asked for.
+visit = Table(
+    "visit",
+    metadata,
+    Column("run_id", String(250), primary_key=True),
+    Column("agency", String(80), primary_key=True),
+    Column("as_of", String(40), nullable=False),
+    Column("deliveries", Integer),  # complete deliveries that stood there; None when it was away
+    Column("error", Text),
+    Index("visit_last", "agency", "as_of"),
+)
+
 record = Table(
     "record",
     metadata,

@@ -2,16 +2,70 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ingest.settings import Home
-from ingest.sources.base import Delivery, DeliveryReader, Source
-from ingest.sources.folder import FolderSource
+from ingest.settings import Agency, ConfigError, Home
+from ingest.sources.base import Delivery, DeliveryReader, Source, SourceAway
+from ingest.sources.connections import Connection, connection
+from ingest.sources.folder import LocalTree
+from ingest.sources.trees import TreeDelivery, TreeSource
 
-__all__ = ["Delivery", "DeliveryReader", "Source", "open_source"]
+if TYPE_CHECKING:
+    from ingest.sources.trees import Tree
+
+__all__ = ["Delivery", "DeliveryReader", "Source", "SourceAway", "connections", "local_delivery", "open_source"]
+
+_SHARE = 0.8  # of the time that one record may take: a slow source is told as such before its worker is killed
 
 
-def open_source(home: Home, source: str) -> Source:
-    """The source named by ``source``: the path of a drop folder, by default the home's inbox; receipts go to ``outbox`` beside it."""
-    root = Path(source) if source else home.inbox
-    return FolderSource(root, root.parent / "outbox", home.agencies())
+def open_source(home: Home, agency: Agency, folder: str = "") -> Source:
+    """The source system of an agency, as ``agencies.json`` says; ``folder`` takes a drop folder of this machine instead.
+
+    Raises ConfigError for a kind or connection that is not there.
+    """
+    given = dict(agency.raw.get("source", {}))
+    kind = given.get("kind", "folder")
+    seconds = home.limits.record_seconds * _SHARE
+    if folder or kind == "folder":
+        root = Path(folder) if folder else Path(given["path"]) if "path" in given else home.inbox
+        outbox = Path(given["receipts"]) if "receipts" in given and not folder else root.parent / "outbox"
+        return TreeSource(LocalTree(), agency.id, str(root / agency.id), str(outbox / agency.id), seconds)
+    try:
+        at = connection(home, given["connection"])
+        if kind == "https":
+            return TreeSource(_tree(kind, at, ""), agency.id, "deliveries", "receipts", seconds)
+        tree = _tree(kind, at, given.get("bucket", ""))
+        return TreeSource(tree, agency.id, given["path"], given["receipts"], seconds)
+    except KeyError as e:
+        raise ConfigError(f"机构 {agency.id} 的来源缺少 {e} / the source of agency {agency.id} lacks {e}") from None
+
+
+def connections(home: Home) -> list[str]:
+    """The ids of the connections that the agencies' sources name."""
+    named = {agency.raw.get("source", {}).get("connection") for agency in home.agencies().values()}
+    return sorted(id_ for id_ in named if id_)
+
+
+def local_delivery(folder: Path) -> DeliveryReader:
+    """One delivery folder of this machine."""
+    return TreeDelivery(LocalTree(), str(folder))
+
+
+@lru_cache(maxsize=64)
+def _tree(kind: str, at: Connection, bucket: str) -> Tree:
+    """One client a process and connection: a night makes many requests over it."""
+    if kind == "sftp":
+        from ingest.sources.sftp import SftpTree
+
+        return SftpTree(at)
+    if kind == "s3":
+        from ingest.sources.bucket import BucketTree
+
+        return BucketTree(at, bucket)
+    if kind == "https":
+        from ingest.sources.https import HttpsTree
+
+        return HttpsTree(at)
+    raise ConfigError(f"不认识的来源种类 / unknown kind of source: {kind}")

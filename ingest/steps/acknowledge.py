@@ -10,7 +10,8 @@ from typing import Any
 from ingest.findings import receipt_code
 from ingest.model import State
 from ingest.settings import Home
-from ingest.sources import Source
+from ingest.sources import open_source
+from ingest.steps import house
 from ingest.steps.package import local_package
 from ingest.steps.receive import findings_of, staged
 from sip import canonical
@@ -52,10 +53,11 @@ def receipt(row: Mapping[str, Any], outcome: State) -> dict[str, Any]:
     return out
 
 
-def send(source: Source, row: Mapping[str, Any], outcome: State) -> int:
-    """Hand the receipt to the source and return its code; safe to repeat."""
+def send(home: Home, row: Mapping[str, Any], outcome: State) -> int:
+    """Hand the receipt to the source and return its code; safe to repeat. Raises SourceAway."""
     body = receipt(row, outcome)
-    source.acknowledge(row["agency"], row["delivery"], canonical.dumps(body))
+    source = open_source(home, house.agencies(home)[row["agency"]], row["source"])
+    source.acknowledge(row["delivery"], canonical.dumps(body))
     return int(body["receipt_code"])
 
 

@@ -25,6 +25,7 @@ from ingest.model import StagedFile
 from ingest.settings import Home, Limits
 from ingest.sources import open_source
 from ingest.sources.base import METADATA, DeliveryGone, DeliveryReader
+from ingest.steps import house
 
 _CHUNK = 1 << 20
 _NAME_BYTES = 255  # the longest file name of common file systems
@@ -63,7 +64,8 @@ def work(home: Home, job: dict[str, Any]) -> dict[str, Any]:
     final.parent.mkdir(parents=True, exist_ok=True)
     attempt = Path(tempfile.mkdtemp(prefix=f".{job['id']}-", dir=final.parent))
     try:
-        reader = open_source(home, job["source"]).reader(job["location"])
+        agency = house.agencies(home)[job["agency"]]
+        reader = open_source(home, agency, job["source"]).reader(job["location"])
         out = receive(reader, attempt, home.limits)
         if not out.final:
             if final.exists():  # an earlier try got as far as publishing, but not as far as the ledger

@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from ingest.settings import Limits
-from ingest.sources.folder import FolderDelivery, FolderSource
+from ingest.sources import local_delivery
+from ingest.sources.folder import LocalTree
+from ingest.sources.trees import TreeSource
 from ingest.steps.receive import Received, receive
 
 TEXT = "归档".encode() * 1000
@@ -34,7 +36,7 @@ def deliver(root: Path, files: dict[str, bytes], declared: list[dict[str, Any]],
 
 def take(root: Path, tmp_path: Path, limits: Limits | None = None) -> Received:
     (into := tmp_path / "into").mkdir()
-    return receive(FolderDelivery(root), into, limits or Limits())
+    return receive(local_delivery(root), into, limits or Limits())
 
 
 def codes(got: Received) -> list[tuple[str, str | None]]:
@@ -159,26 +161,28 @@ def test_the_same_content_has_the_same_digest_and_another_has_not(tmp_path: Path
     got = []
     for root in (one, two, other):
         (into := tmp_path / f"into-{root.name}").mkdir()
-        got.append(receive(FolderDelivery(root), into, Limits()).content_digest)
+        got.append(receive(local_delivery(root), into, Limits()).content_digest)
     assert got[0] == got[1] != got[2]
 
 
-def test_the_folder_lists_complete_deliveries_of_known_agencies_only(tmp_path: Path) -> None:
+def test_the_folder_lists_complete_deliveries_only(tmp_path: Path) -> None:
     inbox = tmp_path / "inbox"
-    for name in ("a/1", "a/2", "b/1", "unknown/1"):
+    for name in ("a/1", "a/2", "b/1"):
         (inbox / name).mkdir(parents=True)
         deliver(inbox / name, {}, [])
     (inbox / "a/2/case.json").unlink()
     (inbox / "a/link").symlink_to(inbox / "b/1")
-    source = FolderSource(inbox, tmp_path / "outbox", ["b", "a"])
-    assert [(d.agency, d.name) for d in source.deliveries()] == [("a", "1"), ("b", "1")]
+    source = TreeSource(LocalTree(), "a", str(inbox / "a"), str(tmp_path / "outbox/a"))
+    assert [(d.agency, d.name) for d in source.deliveries()] == [("a", "1")]
+    nobody = TreeSource(LocalTree(), "c", str(inbox / "c"), str(tmp_path / "outbox/c"))
+    assert list(nobody.deliveries()) == []
 
 
 def test_receipts_are_whole_and_repeatable(tmp_path: Path) -> None:
-    source = FolderSource(tmp_path, tmp_path / "outbox", ["a"])
+    source = TreeSource(LocalTree(), "a", str(tmp_path / "a"), str(tmp_path / "outbox/a"))
     for name in ("1", "长" * 84):
         for body in (b"first", b"second"):
-            source.acknowledge("a", name, body)
+            source.acknowledge(name, body)
     written = sorted((tmp_path / "outbox/a").iterdir())
     assert [p.read_bytes() for p in written] == [b"second", b"second"]
     assert {p.name for p in written} >= {"1.receipt.json"}

@@ -1,0 +1,25 @@
+"""Visits to the sources: who was away in which run.
+
+Revision ID: 0005
+Revises: 0004
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0005"
+down_revision = "0004"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "visit",
+        sa.Column("run_id", sa.String(250), primary_key=True),
+        sa.Column("agency", sa.String(80), primary_key=True),
+        sa.Column("as_of", sa.String(40), nullable=False),
+        sa.Column("deliveries", sa.Integer),
+        sa.Column("error", sa.Text),
+    )
+    op.create_index("visit_last", "visit", ["agency", "as_of"])

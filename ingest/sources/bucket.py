@@ -1,0 +1,86 @@
+"""An S3 bucket as source: a delivery is a key prefix. What an agency's keys say is a name, never a path of ours."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from ingest.sources.base import DeliveryGone, SourceAway
+from ingest.sources.connections import Connection
+from ingest.sources.trees import Marked, SteadyFile, safe
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_SECONDS = 30
+
+
+class BucketTree:
+    """One bucket; ``folder`` and ``name`` together are a key."""
+
+    def __init__(self, connection: Connection, bucket: str) -> None:
+        self._bucket = bucket
+        self._s3: S3Client = boto3.client(
+            "s3",
+            endpoint_url=connection.option("endpoint_url") or connection.host or None,
+            region_name=connection.option("region_name", "us-east-1"),
+            aws_access_key_id=connection.login,
+            aws_secret_access_key=connection.password,
+            verify=connection.option("ca_file") or None,
+            config=Config(
+                connect_timeout=_SECONDS,
+                read_timeout=_SECONDS,
+                retries={"mode": "standard", "total_max_attempts": 4},
+                s3={"addressing_style": "path"},
+            ),
+        )
+
+    def marked(self, folder: str, marker: str, since: dt.date | None) -> Iterator[Marked]:
+        for key, found in self._list(folder):
+            parts = key.split("/")
+            if len(parts) == 2 and parts[1] == marker and parts[0]:
+                yield Marked(
+                    parts[0], found["Size"], int(found["LastModified"].timestamp()) * 10**9, found["ETag"].strip('"')
+                )
+
+    def walk(self, folder: str) -> list[str]:
+        names = [key for key, _ in self._list(folder) if not key.endswith("/")]
+        if not names:
+            raise DeliveryGone(folder)
+        return names
+
+    def open(self, folder: str, name: str) -> SteadyFile:
+        key = self.join(folder, safe(name))
+        try:
+            answer = self._s3.get_object(Bucket=self._bucket, Key=key)
+        except self._s3.exceptions.NoSuchKey as e:
+            raise FileNotFoundError(key) from e
+        except (ClientError, BotoCoreError) as e:
+            raise SourceAway(key, e) from e
+        # one GET is one version of the object: it cannot change while it is read
+        return SteadyFile(answer["Body"], key, lambda: None, lambda e: SourceAway(key, e))
+
+    def write(self, folder: str, name: str, data: bytes) -> None:
+        key = self.join(folder, name)
+        try:
+            self._s3.put_object(Bucket=self._bucket, Key=key, Body=data, ContentType="application/json")
+        except (ClientError, BotoCoreError) as e:
+            raise SourceAway(key, e) from e
+
+    def join(self, folder: str, name: str) -> str:
+        return f"{folder.strip('/')}/{name}".lstrip("/")
+
+    def _list(self, folder: str) -> Iterator[tuple[str, Any]]:
+        """Keys below ``folder``, relative to it, with what the listing tells of them."""
+        prefix = self.join(folder, "")
+        try:
+            for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
+                for found in page.get("Contents", []):
+                    yield found["Key"][len(prefix) :], found
+        except (ClientError, BotoCoreError) as e:
+            raise SourceAway(f"{self._bucket}/{prefix}", e) from e

@@ -1,0 +1,207 @@
+"""SFTP as source. The server is who we think it is (its key is pinned in the connection), or nothing is read."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import datetime as dt
+import errno
+import hashlib
+import io
+import os
+import posixpath
+import stat
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+import paramiko
+
+from ingest.settings import ConfigError
+from ingest.sources.base import DeliveryGone, SourceAway
+from ingest.sources.connections import Connection
+from ingest.sources.trees import Marked, SteadyFile, safe
+
+_T = TypeVar("_T")
+_SECONDS = 30.0  # without a sign of life
+_WAITS = (0.5, 2.0)  # seconds before the second and third try
+_DEPTH = 32  # what lies deeper is named, as a link is, and not gone into
+
+
+class SftpTree:
+    """The file system behind one SFTP connection; connects when first asked, and again after a break."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._at = connection
+        self._lock = threading.Lock()
+        self._ssh: paramiko.SSHClient | None = None
+        self._sftp: paramiko.SFTPClient | None = None
+
+    def marked(self, folder: str, marker: str, since: dt.date | None) -> Iterator[Marked]:
+        for entry in self._ask(folder, lambda c: _listing(c, folder)):
+            if not stat.S_ISDIR(entry.st_mode or 0):
+                continue
+            path = posixpath.join(folder, entry.filename, marker)
+            st = self._ask(path, lambda c, path=path: _lstat(c, path))  # type: ignore[misc]
+            if st is not None and stat.S_ISREG(st.st_mode or 0):
+                yield Marked(entry.filename, st.st_size or 0, (st.st_mtime or 0) * 10**9)
+
+    def walk(self, folder: str) -> list[str]:
+        if self._ask(folder, lambda c: _lstat(c, folder)) is None:
+            raise DeliveryGone(folder)
+        return self._ask(folder, lambda c: list(_below(c, folder, "")))
+
+    def open(self, folder: str, name: str) -> SteadyFile:
+        path = posixpath.join(folder, safe(name))
+        return self._ask(path, lambda c: self._open(c, path))
+
+    def _open(self, client: paramiko.SFTPClient, path: str) -> SteadyFile:
+        st = client.lstat(path)
+        if not stat.S_ISREG(st.st_mode or 0):
+            raise OSError(errno.ELOOP, f"not a regular file: {path!r}")
+        file = client.open(path, "rb")
+        file.prefetch(st.st_size, max_concurrent_requests=64)
+        return SteadyFile(file, path, lambda: _state(client.lstat(path)), lambda e: SourceAway(path, e))
+
+    def write(self, folder: str, name: str, data: bytes) -> None:
+        self._ask(folder, lambda c: _write(c, folder, name, data))
+
+    def join(self, folder: str, name: str) -> str:
+        return posixpath.join(folder, name)
+
+    def close(self) -> None:
+        with self._lock:
+            self._drop()
+
+    # -------------------------------------------------------------------------------------------- the connection
+
+    def _ask(self, what: str, work: Callable[[paramiko.SFTPClient], _T]) -> _T:
+        """``work`` on a live connection; a broken one is made anew and the work done again. Raises SourceAway."""
+        for wait in (*_WAITS, None):
+            try:
+                with self._lock:
+                    client = self._connected()
+                return work(client)
+            except (paramiko.BadHostKeyException, paramiko.AuthenticationException) as e:
+                raise SourceAway(self._at.id, e) from e
+            except PermissionError as e:
+                raise SourceAway(what, e) from e
+            except OSError as e:
+                if e.errno in (errno.ENOENT, errno.ELOOP):
+                    raise
+                broken: Exception = e
+            except (paramiko.SSHException, EOFError) as e:
+                broken = e
+            with self._lock:
+                self._drop()
+            if wait is None:
+                raise SourceAway(what, broken) from broken
+            time.sleep(wait)
+        raise AssertionError("unreachable")
+
+    def _connected(self) -> paramiko.SFTPClient:
+        if self._sftp is None:
+            ssh = paramiko.SSHClient()
+            ssh.get_host_keys().add(self._host(), (key := _host_key(self._at)).get_name(), key)
+            ssh.set_missing_host_key_policy(paramiko.RejectPolicy())
+            try:
+                ssh.connect(
+                    self._at.host,
+                    self._at.port or 22,
+                    username=self._at.login,
+                    password=self._at.password or None,
+                    pkey=_private_key(self._at),
+                    look_for_keys=False,
+                    allow_agent=False,
+                    timeout=_SECONDS,
+                    banner_timeout=_SECONDS,
+                    auth_timeout=_SECONDS,
+                    channel_timeout=_SECONDS,
+                )
+                self._sftp = ssh.open_sftp()
+            except BaseException:
+                ssh.close()
+                raise
+            self._ssh = ssh
+            if (channel := self._sftp.get_channel()) is not None:
+                channel.settimeout(_SECONDS)
+        return self._sftp
+
+    def _host(self) -> str:
+        """How paramiko looks a host's key up."""
+        port = self._at.port or 22
+        return self._at.host if port == 22 else f"[{self._at.host}]:{port}"
+
+    def _drop(self) -> None:
+        if self._ssh is not None:
+            self._ssh.close()
+        self._ssh = self._sftp = None
+
+
+def _host_key(at: Connection) -> paramiko.PKey:
+    """The pinned key: ``extra.host_key``, written as in known_hosts (``ssh-ed25519 AAAA…``)."""
+    kind, _, text = at.option("host_key").strip().partition(" ")
+    try:
+        return paramiko.PKey.from_type_string(kind, base64.b64decode(text.split()[0], validate=True))
+    except (IndexError, binascii.Error, ValueError, paramiko.SSHException):
+        raise ConfigError(
+            f"连接 {at.id} 的 extra.host_key 缺失或有误：用 ssh-keyscan 取得并核对指纹后填写"
+            f" / connection {at.id} needs extra.host_key: take it by ssh-keyscan and compare its fingerprint"
+        ) from None
+
+
+def _private_key(at: Connection) -> paramiko.PKey | None:
+    text = at.option("private_key")
+    if not text:
+        return None
+    phrase = at.option("private_key_passphrase") or None
+    for kind in (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey):
+        try:
+            return kind.from_private_key(io.StringIO(text), phrase)
+        except (paramiko.SSHException, ValueError):
+            continue
+    raise ConfigError(f"连接 {at.id} 的私钥不能读取 / the private key of connection {at.id} cannot be read")
+
+
+def _listing(client: paramiko.SFTPClient, folder: str) -> list[paramiko.SFTPAttributes]:
+    try:
+        return client.listdir_attr(folder)
+    except FileNotFoundError:
+        return []
+
+
+def _lstat(client: paramiko.SFTPClient, path: str) -> paramiko.SFTPAttributes | None:
+    try:
+        return client.lstat(path)
+    except FileNotFoundError:
+        return None
+
+
+def _below(client: paramiko.SFTPClient, folder: str, base: str) -> Iterator[str]:
+    for entry in client.listdir_attr(posixpath.join(folder, base)):
+        name = posixpath.join(base, entry.filename)
+        if stat.S_ISDIR(entry.st_mode or 0) and name.count("/") < _DEPTH:
+            yield from _below(client, folder, name)
+        else:
+            yield name
+
+
+def _state(st: paramiko.SFTPAttributes) -> tuple[Any, Any]:
+    return st.st_size, st.st_mtime
+
+
+def _write(client: paramiko.SFTPClient, folder: str, name: str, data: bytes) -> None:
+    """Beside its place first, then renamed over it: nobody sees half a receipt."""
+    _make(client, folder)
+    temp = posixpath.join(folder, f".{os.getpid()}-{hashlib.sha256(name.encode('utf-8')).hexdigest()[:16]}.tmp")
+    with client.open(temp, "wb") as f:
+        f.write(data)
+    client.posix_rename(temp, posixpath.join(folder, name))
+
+
+def _make(client: paramiko.SFTPClient, folder: str) -> None:
+    if folder in ("", "/") or _lstat(client, folder) is not None:
+        return
+    _make(client, posixpath.dirname(folder))
+    client.mkdir(folder)
