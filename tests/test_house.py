@@ -24,6 +24,8 @@ ROOMS = {
     "store": {"settings", "model", "paths"},
     "ledger": {"model"},
     "verify": {"findings", "settings", "signatures", "store"},
+    # decisions of people about schedules, kept in the ledger: between the rules of review and the table that holds them
+    "review": {"findings", "model", "paths", "metadata", "settings", "schedule", "ledger"},
     # keeping the trust store: acts with their events, and which held records they help
     "trust": {"findings", "held", "ledger", "model", "paths", "settings", "signatures", "steps"},
     # the key that signs the chain is made like every other secret

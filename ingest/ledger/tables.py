@@ -143,6 +143,36 @@ event = Table(
     Column("digest", String(64), nullable=False),
 )
 
+# Versions of 三合一 schedules (docs/decisions/0011): the text as it was reviewed, and the head that acts change. What became of a
+# version and who did it is told by events; here stands what filing needs to read at once, and it is checked against them.
+schedule_version = Table(
+    "schedule_version",
+    metadata,
+    Column("schedule_id", String(40), primary_key=True),
+    Column("version", String(20), primary_key=True),
+    Column("fonds_no", String(6), nullable=False, index=True),
+    Column("status", String(20), nullable=False),
+    Column("effective_from", String(10)),
+    Column("effective_to", String(10)),
+    Column("approval_no", Text),
+    Column("approval_org", Text),
+    Column("approval_date", String(10)),
+    Column("text", Text, nullable=False),  # canonical JSON, exactly as digested
+    Column("text_digest", String(64), nullable=False),
+    Column("digest", String(64), nullable=False),  # of text and head together, as the last event says it
+    Column("source_sha256", String(64), index=True),  # of the file in config/schedules that it was adopted from
+)
+
+# Which events tell the history of a version: an index into the chain, which holds the steps themselves.
+schedule_step = Table(
+    "schedule_step",
+    metadata,
+    Column("schedule_id", String(40), primary_key=True),
+    Column("version", String(20), primary_key=True),
+    # no foreign key: a transaction writes its events last, all at once
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+)
+
 # One row: the last link. Locking it puts writers of events in a row on every back end.
 chain_head = Table(
     "chain_head",

@@ -186,7 +186,7 @@ def _decide(
     return Match(
         schedule_id=schedule.schedule_id,
         schedule_version=schedule.version,
-        schedule_digest=schedule.digest,
+        schedule_digest=schedule.text_digest,
         fonds_no=schedule.fonds_no,
         fonds_name=schedule.fonds_name,
         entry=entry,
@@ -211,7 +211,7 @@ def _by_ruling(ruled: Ruled, closed: dt.date, place: str, implementation: str, r
     return Match(
         schedule_id=ruled.schedule.schedule_id,
         schedule_version=ruled.schedule.version,
-        schedule_digest=ruled.schedule.digest,
+        schedule_digest=ruled.schedule.text_digest,
         fonds_no=ruled.schedule.fonds_no,
         fonds_name=ruled.schedule.fonds_name,
         entry=entry,

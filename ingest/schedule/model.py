@@ -182,6 +182,17 @@ class Schedule:
         text = json.dumps(self.as_json(), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode("utf-8")).hexdigest()
 
+    @cached_property
+    def text_digest(self) -> str:
+        """SHA-256 (hex) of what reviewers read and filing applies: the same from submission until long after its end."""
+        return hashlib.sha256(self.text().encode("utf-8")).hexdigest()
+
+    def text(self) -> str:
+        """Canonical JSON of identity, classes and entries, without status, days of effect and approval."""
+        head = ("status", "effective_from", "effective_to", "approval")
+        kept = {key: value for key, value in self.as_json().items() if key not in head}
+        return json.dumps(kept, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
     def as_json(self) -> dict[str, Any]:
         """The version in the shape of ``schemas/schedule-1.0.schema.json``."""
         approval = self.approval

@@ -4,7 +4,7 @@
                              └──────────────┴─→ returned → draft
 
 Pure functions: they take a version, its history and an act, and give the changed versions with their events, or a refusal.
-Storing both in one transaction is the ledger's part.
+Storing both in one transaction is the part of ``ingest.review``.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import dataclasses
 import datetime as dt
 import hashlib
 import json
+import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
@@ -37,12 +38,16 @@ ACTIONS: dict[str, tuple[tuple[str, ...], str, str]] = {
 }
 _REVIEWERS_ACTS = ("accept", "pass", "return", "approve")
 _WITH_OPINION = ("return", "revoke")
+_WRITERS_ACTS = ("create", "edit", "submit")
+# how a version comes into the ledger: as a first draft, or as one that was approved before this system
+BEGINNINGS = {"create": ("draft",), "adopt": ("in_force", "superseded", "revoked")}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Act:
     """What one person wants to do. ``at`` is aware; ``approval`` goes with approve, ``day`` (施行日) with enforce,
-    ``content`` (the changed draft) with edit."""
+    ``content`` (the changed draft) with edit; ``via`` says how the person was known (an account of the machine, of Airflow).
+    """
 
     action: str
     by: str
@@ -51,11 +56,16 @@ class Act:
     approval: Approval | None = None
     day: dt.date | None = None
     content: Schedule | None = None
+    via: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ReviewEvent:
-    """One step as it goes into the chain. ``rows`` are the changed entries: number, SHA-256 before and after (None: absent)."""
+    """One step as it goes into the chain: who, when, why, and the whole head of the version after it.
+
+    Digests are of the whole version (``Schedule.digest``), ``text_digest`` of its text alone. ``rows`` are the changed entries:
+    number, SHA-256 before and after (None: absent).
+    """
 
     schedule_id: str
     version: str
@@ -67,6 +77,11 @@ class ReviewEvent:
     status_after: str
     digest_before: str
     digest_after: str
+    text_digest: str
+    via: str = ""
+    effective_from: str | None = None
+    effective_to: str | None = None
+    approval: dict[str, str] | None = None
     rows: tuple[tuple[str, str | None, str | None], ...] = ()
 
     def as_json(self) -> dict[str, Any]:
@@ -90,6 +105,28 @@ class Refused:
     """Why an act is not allowed; nothing changed."""
 
     findings: tuple[Finding, ...]
+
+
+def begin(schedule: Schedule, act: Act) -> Done | Refused:
+    """The first step of a version in the ledger: ``create`` a draft, or ``adopt`` one that was approved before this system.
+
+    Raises ValueError as ``decide`` does.
+    """
+    if act.action not in BEGINNINGS or act.at.tzinfo is None:
+        raise ValueError(f"not a beginning: {act.action!r} at {act.at}")
+    out = [] if act.by.strip() else [Finding("REV-NOBODY")]
+    if schedule.status not in BEGINNINGS[act.action]:
+        status = code_lists()["statuses"][schedule.status]
+        out.append(Finding(f"REV-{act.action.upper()}", params={"schedule": schedule.name, "status": status}))
+    if out:
+        return Refused(tuple(out))
+    return Done((schedule,), (_event(None, schedule, act),))
+
+
+def refusal(schedule: Schedule, act: Act, findings: Sequence[Finding]) -> ReviewEvent:
+    """The event that an answer was not taken, and why; the version stays as it is."""
+    reasons = "；".join(finding.text() for finding in findings)
+    return _event(schedule, schedule, dataclasses.replace(act, action="refused", opinion=reasons))
 
 
 def decide(
@@ -130,7 +167,7 @@ def _guards(schedule: Schedule, act: Act, history: Sequence[ReviewEvent], checke
         out.append(Finding("REV-NOT-NOW", params={"action": words, "status": statuses[schedule.status]}))
     if not act.by.strip():
         out.append(Finding("REV-NOBODY"))
-    if act.action in _REVIEWERS_ACTS and act.by in _writers(history):
+    if act.action in _REVIEWERS_ACTS and _plain(act.by) in _writers(history):
         out.append(Finding("REV-FOUR-EYES", params={"by": act.by, "action": words}))
     if act.action in _WITH_OPINION and not act.opinion.strip():
         out.append(Finding("REV-OPINION", params={"action": words}))
@@ -149,7 +186,12 @@ def _guards(schedule: Schedule, act: Act, history: Sequence[ReviewEvent], checke
 
 def _writers(history: Sequence[ReviewEvent]) -> set[str]:
     """Who wrote or sent the version: whoever did must not review it (four eyes)."""
-    return {event.by for event in history if event.action in ("edit", "submit")}
+    return {_plain(event.by) for event in history if event.action in _WRITERS_ACTS}
+
+
+def _plain(name: str) -> str:
+    """``Zhang`` and ``zhang`` are one person: a difference that only a keyboard makes must not count as a second pair of eyes."""
+    return unicodedata.normalize("NFKC", name).strip().casefold()
 
 
 def _identity(schedule: Schedule) -> tuple[str, str, str, str]:
@@ -200,12 +242,14 @@ def _enforce(schedule: Schedule, after: Schedule, act: Act, peers: Sequence[Sche
     return Refused(tuple(clashes)) if clashes else Done(tuple(changed), tuple(events))
 
 
-def _event(before: Schedule, after: Schedule, act: Act) -> ReviewEvent:
+def _event(before: Schedule | None, after: Schedule, act: Act) -> ReviewEvent:
+    old_entries = before if before is not None else dataclasses.replace(after, entries=())
     rows = [
         (entry.entry_no, row_digest(old), row_digest(new))
-        for old, new in (pair(before, after) if act.action == "edit" else [])
+        for old, new in (pair(old_entries, after) if act.action in ("edit", "create", "adopt") else [])
         if old != new and (entry := new or old) is not None
     ]
+    head = after.as_json()
     return ReviewEvent(
         schedule_id=after.schedule_id,
         version=after.version,
@@ -213,10 +257,15 @@ def _event(before: Schedule, after: Schedule, act: Act) -> ReviewEvent:
         by=act.by,
         at=act.at.isoformat(),
         opinion=act.opinion,
-        status_before=before.status,
+        status_before=before.status if before else "",
         status_after=after.status,
-        digest_before=before.digest,
+        digest_before=before.digest if before else "",
         digest_after=after.digest,
+        text_digest=after.text_digest,
+        via=act.via,
+        effective_from=head["effective_from"],
+        effective_to=head["effective_to"],
+        approval=head["approval"],
         rows=tuple(sorted(rows, key=str)),
     )
 

@@ -6,8 +6,8 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ingest.schedule import ScheduleSet
-from ingest.schedule import load as load_schedules
+from ingest.review.force import in_use
+from ingest.schedule import ScheduleError, ScheduleSet
 from ingest.schedule.lineage import Lineage
 from ingest.schedule.opening import load_terms
 from ingest.settings import Agency, ConfigError, Home
@@ -31,13 +31,14 @@ def trust(home: Home) -> TrustStore:
 
 
 def schedules(home: Home) -> ScheduleSet:
-    """The schedules and rulings as they stand now; read again only when one of their files has changed."""
-    return _schedules(home, _stamp(home.schedules))
+    """The versions that classify records, from the ledger as it stands now. Not to be asked for within a transaction.
 
-
-@lru_cache(maxsize=2)
-def _schedules(home: Home, stamp: Stamp) -> ScheduleSet:
-    return load_schedules(home.schedules)
+    Raises ConfigError where they cannot be trusted: no record may then be filed, and waiting does not mend it.
+    """
+    try:
+        return in_use(home)
+    except ScheduleError as e:
+        raise ConfigError(f"“三合一”制度不能用于归档 / the schedules cannot be used for filing: {e}") from e
 
 
 def lineage(home: Home) -> Lineage:
@@ -62,7 +63,7 @@ def opening_terms(home: Home) -> tuple[str, ...]:
         raise ConfigError(str(e)) from e
 
 
-def _stamp(folder: Path, pattern: str = "**/*.json") -> Stamp:
+def _stamp(folder: Path, pattern: str) -> Stamp:
     """What tells that a file was written anew: its inode, size and time."""
     found = [(str(file), file.stat()) for file in sorted(folder.glob(pattern))]
     return tuple((name, st.st_ino, st.st_size, st.st_mtime_ns) for name, st in found)

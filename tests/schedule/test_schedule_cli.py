@@ -27,10 +27,13 @@ def written(path: Path, *entries: dict[str, object]) -> Path:
     return path
 
 
-def test_export_and_import_give_the_same_version_back(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    table, again = tmp_path / "t.csv", tmp_path / "t.json"
+@pytest.mark.parametrize("form", ["csv", "xlsx"])
+def test_from_form_to_form_and_back_is_the_same_version(
+    form: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table, again = tmp_path / f"t.{form}", tmp_path / "t.json"
     assert run("export", T001, "-o", table) == 0
-    assert run("import", table, "-o", again) == 0
+    assert run("export", table, "-o", again) == 0
     assert "《T001-SHY 2024-V1》40 条" in capsys.readouterr().out
     assert run("diff", T001, again, "--json") == 0
     assert json.loads(capsys.readouterr().out)["entries"] == []
@@ -58,12 +61,12 @@ def test_lint_prints_findings_and_fails_on_those_to_mend(tmp_path: Path, capsys:
     assert {"SCH-SHORTENED", "SCH-SUPERIOR-SHORTER", "SCH-MATTER-UNREACHED"} <= codes
 
 
-def test_an_import_tells_rows_and_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_faulty_table_tells_rows_and_nothing_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     table, out = tmp_path / "t.csv", tmp_path / "t.json"
     run("export", T001, "-o", table)
     table.write_bytes(table.read_bytes().replace("永久".encode(), "长期".encode(), 1))
     capsys.readouterr()
-    assert run("import", table, "-o", out) == 1
+    assert run("export", table, "-o", out) == 1
     assert "行“保管期限”：“长期”不是保管期限" in capsys.readouterr().out
     assert not out.exists()
 
@@ -72,6 +75,8 @@ def test_diff_is_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     one, two = written(tmp_path / "1.json", entry("1.1", "Y")), written(tmp_path / "2.json", entry("1.1", "D10"))
     assert run("diff", one, two) == 0
     assert "期限缩短  1.1     条款1.1  保管期限：永久 → 定期10年" in capsys.readouterr().out
+    assert run("diff", one, two, "-o", tmp_path / "d.xlsx") == 0
+    assert "1 处" in capsys.readouterr().out and (tmp_path / "d.xlsx").read_bytes().startswith(b"PK")
 
 
 def test_match_says_why_or_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
