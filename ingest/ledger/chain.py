@@ -57,10 +57,15 @@ class ChainWriter:
         self._seq, self._digest = seq, digest
         return seq
 
-    def close(self) -> None:
+    def flush(self) -> None:
+        """Write what was appended so far, for whoever reads events within the same transaction."""
         if self._rows:
             self._conn.execute(insert(event), self._rows)
             self._conn.execute(update(chain_head).values(seq=self._seq, digest=self._digest))
+            self._rows = []
+
+    def close(self) -> None:
+        self.flush()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

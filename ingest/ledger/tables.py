@@ -169,7 +169,7 @@ schedule_step = Table(
     metadata,
     Column("schedule_id", String(40), primary_key=True),
     Column("version", String(20), primary_key=True),
-    # no foreign key: a transaction writes its events last, all at once
+    # no foreign key: a transaction may write its events last, all at once
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
 )
 

@@ -62,17 +62,20 @@ class Desk:
         Approval and end of what is taken in do not count: they come from acts. Its first day is a proposal.
         """
 
+        if draft.status not in ("draft", "returned"):
+            return begin(draft, Act("create", by, at))  # refused: it tells the way that such a version must go
+        fresh = dataclasses.replace(draft, status="draft", approval=None, effective_to=None)
+
         def work(tx: Transaction) -> Done | None:
-            kept = shelf.find(tx.conn, Ref.of(draft))
-            if kept is None or draft.status not in ("draft", "returned"):
-                return _keep(tx, begin(draft, Act("create", by, at, via=via)))
-            fresh = dataclasses.replace(draft, status="draft", approval=None, effective_to=None)
-            done: list[Done] = []
+            kept = shelf.find(tx.conn, Ref.of(fresh))
+            if kept is None:
+                return _keep(tx, begin(fresh, Act("create", by, at, via=via)))
             if (kept.schedule.text_digest, kept.schedule.effective_from) == (fresh.text_digest, fresh.effective_from):
                 return None
+            done = []
             if kept.schedule.status == "returned":
-                done.append(self._act(tx, Ref.of(draft), Act("redraft", by, at, via=via)))
-            done.append(self._act(tx, Ref.of(draft), Act("edit", by, at, content=fresh, via=via)))
+                done.append(self._act(tx, Ref.of(fresh), Act("redraft", by, at, via=via)))
+            done.append(self._act(tx, Ref.of(fresh), Act("edit", by, at, content=fresh, via=via)))
             return _together(done)
 
         return self._transact(work)

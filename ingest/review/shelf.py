@@ -82,6 +82,7 @@ def put(tx: Transaction, schedule: Schedule, step: ReviewEvent, source_sha256: s
             )
         )
     tx.conn.execute(sa.insert(schedule_step).values(**name, seq=tx.chain.append(KIND, None, step.as_json())))
+    tx.chain.flush()  # the next act of the same transaction reads its history there
 
 
 def _read(conn: Connection, where: sa.ColumnElement[bool]) -> list[Schedule]:

@@ -179,7 +179,11 @@ def _guards(schedule: Schedule, act: Act, history: Sequence[ReviewEvent], checke
         out.append(Finding("REV-APPROVAL"))
     if act.action == "enforce":
         out += _day_of_effect(schedule, act)
-    if act.action == "edit" and (act.content is None or _identity(act.content) != _identity(schedule)):
+    if (
+        act.action == "edit"
+        and schedule.status == "draft"
+        and (act.content is None or _identity(act.content) != _identity(schedule))
+    ):
         out.append(Finding("REV-EDIT", params={"schedule": schedule.name}))
     return out
 
