@@ -18,6 +18,11 @@ from ingest.held.release import release_held
 from ingest.held.rulings import note_rulings
 from ingest.ledger import chain
 from ingest.paths import SCHEMAS
+from ingest.review.desk import Desk
+from ingest.review.kept import Ref
+from ingest.schedule.load import schedule_from_data
+from ingest.schedule.model import Approval
+from ingest.schedule.review import Act, Done
 from ingest.signatures import TrustStore
 from ingest.steps import house
 
@@ -43,10 +48,22 @@ def waiting(held: HeldHome) -> HeldHome:
     return held
 
 
-def write(held: HeldHome, file: str, version: str, *codes: str, **more: Any) -> None:
+def write(held: HeldHome, file: str, version: str) -> None:
+    (held.home.schedules / f"{file}.json").write_text(json.dumps(sheet(version)), "utf-8")
+
+
+def sheet(version: str, *codes: str, **more: Any) -> dict[str, Any]:
     entry = ENTRY | {"matter_codes": list(codes), "matter_type": None, "keywords": [], "category_default": False}
-    sheet = SHEET | {"version": version, "entries": [entry]} | more
-    (held.home.schedules / f"{file}.json").write_text(json.dumps(sheet), "utf-8")
+    return SHEET | {"version": version, "entries": [entry]} | more
+
+
+def put_into_force(held: HeldHome, draft: dict[str, Any]) -> None:
+    desk, version, at = Desk(held.home, held.ledger), schedule_from_data(draft, "draft"), _moment(NEXT)
+    desk.take_in(version, "起草员", at, "")
+    approval = Approval("测档审2号", "测试档案局", at.date())
+    steps = [Act("submit", "起草员", at)]
+    steps += [Act(action, "审核员", at, approval=approval) for action in ("accept", "pass", "approve", "enforce")]
+    assert isinstance(desk.do(Ref.of(version), *steps), Done)
 
 
 def test_one_ruling_releases_every_record_that_waits_on_the_matter(waiting: HeldHome) -> None:
@@ -93,8 +110,7 @@ def test_a_ruling_whose_event_was_lost_with_the_process_is_chained_by_the_next_r
 
 
 def test_a_version_approved_since_that_names_the_matter_releases_them(waiting: HeldHome) -> None:
-    write(waiting, "V1", "2024-V1", status="superseded", effective_to="2026-11-21")
-    write(waiting, "V2", "2026-V2", MATTER, effective_from="2026-11-21")
+    put_into_force(waiting, sheet("2026-V2", MATTER, status="draft", approval=None, effective_from="2026-11-21"))
     assert release_held(waiting.home, waiting.ledger, "2026-11-20T23:00:00+08:00") == {}
     assert release_held(waiting.home, waiting.ledger, NEXT) == {"schedule": 2}
     answer = house.schedules(waiting.home).match(CASE, "T001", as_of=_moment(NEXT))
