@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,16 @@ from ingest.sources.trees import TreeDelivery, TreeSource
 if TYPE_CHECKING:
     from ingest.sources.trees import Tree
 
-__all__ = ["Delivery", "DeliveryReader", "Source", "SourceAway", "connections", "local_delivery", "open_source"]
+__all__ = [
+    "Delivery",
+    "DeliveryReader",
+    "Source",
+    "SourceAway",
+    "close",
+    "connections",
+    "local_delivery",
+    "open_source",
+]
 
 _SHARE = 0.8  # of the time that one record may take: a slow source is told as such before its worker is killed
 
@@ -53,9 +62,25 @@ def local_delivery(folder: Path) -> DeliveryReader:
     return TreeDelivery(LocalTree(), str(folder))
 
 
-@lru_cache(maxsize=64)
+def close() -> None:
+    """Hang up on all source systems; the next request connects anew."""
+    while _TREES:
+        _TREES.popitem()[1].close()
+
+
 def _tree(kind: str, at: Connection, bucket: str) -> Tree:
     """One client a process and connection: a night makes many requests over it."""
+    with _OPENING:
+        if (kind, at, bucket) not in _TREES:
+            _TREES[kind, at, bucket] = _open_tree(kind, at, bucket)
+        return _TREES[kind, at, bucket]
+
+
+_TREES: dict[tuple[str, Connection, str], Tree] = {}
+_OPENING = threading.Lock()
+
+
+def _open_tree(kind: str, at: Connection, bucket: str) -> Tree:
     if kind == "sftp":
         from ingest.sources.sftp import SftpTree
 

@@ -72,6 +72,9 @@ class BucketTree:
         except (ClientError, BotoCoreError) as e:
             raise SourceAway(key, e) from e
 
+    def close(self) -> None:
+        self._s3.close()
+
     def join(self, folder: str, name: str) -> str:
         return f"{folder.strip('/')}/{name}".lstrip("/")
 

@@ -70,6 +70,9 @@ class LocalTree:
             os.fsync(f.fileno())
         temp.replace(Path(folder, name))
 
+    def close(self) -> None:
+        """There is nothing to hang up on."""
+
     def join(self, folder: str, name: str) -> str:
         return str(Path(folder, name))
 

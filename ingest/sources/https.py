@@ -102,6 +102,9 @@ class HttpsTree:
         if not 200 <= answer.status < 300:
             raise SourceAway(path, f"HTTP {answer.status}")
 
+    def close(self) -> None:
+        self._pool.clear()
+
     def join(self, folder: str, name: str) -> str:
         return f"{folder}/{name}"
 

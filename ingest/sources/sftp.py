@@ -26,6 +26,8 @@ from ingest.sources.trees import Marked, SteadyFile, safe
 _T = TypeVar("_T")
 _SECONDS = 30.0  # without a sign of life
 _WAITS = (0.5, 2.0)  # seconds before the second and third try
+_REQUEST = 32 * 1024
+_WINDOW = 8 * 1024**2
 _DEPTH = 32  # what lies deeper is named, as a link is, and not gone into
 
 
@@ -60,8 +62,7 @@ class SftpTree:
         st = client.lstat(path)
         if not stat.S_ISREG(st.st_mode or 0):
             raise OSError(errno.ELOOP, f"not a regular file: {path!r}")
-        file = client.open(path, "rb")
-        file.prefetch(st.st_size, max_concurrent_requests=64)
+        file = _Windows(client.open(path, "rb"), st.st_size or 0)
         return SteadyFile(file, path, lambda: _state(client.lstat(path)), lambda e: SourceAway(path, e))
 
     def write(self, folder: str, name: str, data: bytes) -> None:
@@ -137,6 +138,29 @@ class SftpTree:
         if self._ssh is not None:
             self._ssh.close()
         self._ssh = self._sftp = None
+
+
+class _Windows:
+    """A remote file read a window at a time: many requests under way at once, and never more than a window in memory."""
+
+    def __init__(self, file: paramiko.SFTPFile, size: int) -> None:
+        self._file = file
+        self._size = size
+        self._at = 0
+        self._have = memoryview(b"")
+
+    def read(self, size: int) -> memoryview:
+        if not self._have and self._at < self._size:
+            end = min(self._at + _WINDOW, self._size)
+            chunks = [(at, min(_REQUEST, end - at)) for at in range(self._at, end, _REQUEST)]
+            data = b"".join(self._file.readv(chunks, max_concurrent_prefetch_requests=64))
+            self._at = end if len(data) == end - self._at else self._size  # shorter: it is another file by now
+            self._have = memoryview(data)
+        out, self._have = self._have[:size], self._have[size:]
+        return out
+
+    def close(self) -> None:
+        self._file.close()
 
 
 def _host_key(at: Connection) -> paramiko.PKey:

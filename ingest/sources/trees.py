@@ -50,6 +50,9 @@ class Tree(Protocol):
     def write(self, folder: str, name: str, data: bytes) -> None:
         """Write a file whole or not at all, over what stands there. Raises SourceAway."""
 
+    def close(self) -> None:
+        """Hang up."""
+
     def join(self, folder: str, name: str) -> str:
         """The path of ``name`` in ``folder``."""
 

@@ -1,0 +1,334 @@
+"""Every kind of source keeps the same promises, against real servers; and tells its troubles apart."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from source_servers import (
+    Interface,
+    Place,
+    SftpServer,
+    bucket_place,
+    drip,
+    folder_place,
+    https_place,
+    reply,
+    sftp_place,
+)
+
+from ingest import sources
+from ingest.servers.seaweed import StoreEndpoint
+from ingest.settings import Agency, ConfigError, Home, Limits
+from ingest.sources import Source, SourceAway, open_source
+from ingest.sources.base import DeliveryGone, StillWriting
+
+pytestmark = pytest.mark.slow
+
+KINDS = ("folder", "sftp", "s3", "https")
+BIG = os.urandom(3 * 1024**2)
+
+
+@pytest.fixture
+def sftp(tmp_path: Path) -> Iterator[SftpServer]:
+    server = SftpServer(tmp_path)
+    yield server
+    sources.close()
+    server.close()
+
+
+@pytest.fixture(autouse=True)
+def hang_up() -> Iterator[None]:
+    yield
+    sources.close()
+
+
+@pytest.fixture
+def interface(tmp_path: Path) -> Iterator[Interface]:
+    server = Interface(tmp_path)
+    yield server
+    server.close()
+
+
+@pytest.fixture(params=KINDS)
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+    if request.param == "folder":
+        place = folder_place(tmp_path)
+    elif request.param == "sftp":
+        place = sftp_place(request.getfixturevalue("sftp"))
+    elif request.param == "https":
+        place = https_place(request.getfixturevalue("interface"))
+    else:
+        store: StoreEndpoint = request.getfixturevalue("store")
+        place = bucket_place(store, f"drop-{uuid.uuid4().hex[:12]}")
+    yield place
+    place.close()
+
+
+def agency(source: dict[str, Any]) -> Agency:
+    return Agency("a", "某局", "11440100FAKE00021A", "440100", "T001", "全宗", {}, {"source": source})
+
+
+def opened(place: Place, tmp_path: Path, seconds: float = 300.0) -> Source:
+    name = place.source.get("connection", "")
+    home = Home(tmp_path / "home", Limits(record_seconds=seconds), {name: place.connection})
+    return open_source(home, agency(place.source))
+
+
+def test_complete_deliveries_are_listed_and_read_to_the_last_byte(place: Place, tmp_path: Path) -> None:
+    for name in ("办件 2", "办件%1", "no-marker"):
+        place.put(f"{name}/申报文件/01_申请书（一）.pdf", BIG)
+        place.put(f"{name}/空.txt", b"")
+    for name in ("办件 2", "办件%1"):
+        place.put(f"{name}/case.json", b'{"n": 1}')
+    source = opened(place, tmp_path)
+    found = list(source.deliveries())
+    assert [d.name for d in found] == ["办件 2", "办件%1"]
+    reader = source.reader(found[0].location)
+    assert reader.metadata(100) == b'{"n": 1}'
+    assert reader.names() == ["申报文件/01_申请书（一）.pdf", "空.txt"]
+    with reader.open("申报文件/01_申请书（一）.pdf") as f:
+        got = b"".join(iter(lambda: f.read(1 << 20), b""))
+    assert got == BIG
+    with reader.open("空.txt") as f:
+        assert f.read(10) == b""
+
+
+def test_the_same_listing_gives_the_same_fingerprint_and_a_new_delivery_another(place: Place, tmp_path: Path) -> None:
+    place.put("1/case.json", b"{}")
+    source = opened(place, tmp_path)
+    (first,), (again,) = source.deliveries(), source.deliveries()
+    assert first == again
+    place.remove("1")
+    time.sleep(1.1)  # the coarsest of the systems' clocks
+    place.put("1/case.json", b"[]")
+    (anew,) = source.deliveries()
+    assert anew.fingerprint != first.fingerprint and anew.location == first.location
+
+
+def test_what_is_not_there_is_told_as_such(place: Place, tmp_path: Path) -> None:
+    source = opened(place, tmp_path)
+    assert list(source.deliveries()) == []
+    place.put("1/case.json", b"{}" + b" " * 100)
+    (found,) = source.deliveries()
+    reader = source.reader(found.location)
+    with pytest.raises(ValueError, match="longer"):
+        reader.metadata(50)
+    for name in ("nothing.pdf", "../1/case.json", "/etc/passwd", "a//b", ".", ""):
+        with pytest.raises(OSError):
+            reader.open(name)
+    place.remove("1")
+    with pytest.raises(DeliveryGone):
+        source.reader(found.location).metadata(1000)
+    with pytest.raises(DeliveryGone):
+        source.reader(found.location).names()
+
+
+def test_receipts_are_whole_and_the_last_stands(place: Place, tmp_path: Path) -> None:
+    source = opened(place, tmp_path)
+    for body in (b"first", b"second"):
+        source.acknowledge("办件 1", body)
+        source.acknowledge("长" * 84, body)
+    got = place.receipts()
+    assert got["办件 1.receipt.json"] == b"second" and len(got) == 2 and set(got.values()) == {b"second"}
+
+
+@pytest.mark.parametrize("kind", ["folder", "sftp"])
+def test_a_file_that_changes_while_it_is_read_is_not_taken(kind: str, tmp_path: Path, sftp: SftpServer) -> None:
+    place = folder_place(tmp_path) if kind == "folder" else sftp_place(sftp)
+    place.put("1/case.json", b"{}")
+    place.put("1/a.pdf", BIG)
+    source = opened(place, tmp_path)
+    (found,) = source.deliveries()
+    with source.reader(found.location).open("a.pdf") as f:
+        f.read(1000)
+        place.put("1/a.pdf", BIG + b"more")
+        with pytest.raises(StillWriting):
+            while f.read(1 << 20):
+                pass
+
+
+# ------------------------------------------------------------------------------------------------ SFTP
+
+
+def test_sftp_goes_nowhere_but_to_the_pinned_server(sftp: SftpServer, tmp_path: Path) -> None:
+    place = sftp_place(sftp)
+    before = sftp.logins
+    other = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f"
+    wrong = place.connection | {"extra": json.dumps({"host_key": other})}
+    source = open_source(Home(tmp_path, connections={"agency_sftp": wrong}), agency(place.source))
+    with pytest.raises(SourceAway, match="BadHostKey"):
+        list(source.deliveries())
+    assert sftp.logins == before  # it never saw our password
+    none = place.connection | {"extra": "{}"}
+    with pytest.raises(ConfigError, match="host_key"):
+        list(open_source(Home(tmp_path, connections={"agency_sftp": none}), agency(place.source)).deliveries())
+
+
+def test_sftp_password_refused(sftp: SftpServer, tmp_path: Path) -> None:
+    place = sftp_place(sftp)
+    wrong = place.connection | {"password": "other"}
+    with pytest.raises(SourceAway, match="Authentication"):
+        list(open_source(Home(tmp_path, connections={"agency_sftp": wrong}), agency(place.source)).deliveries())
+
+
+@pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnhandledThreadExceptionWarning"
+)  # paramiko's own, beside our SourceAway
+def test_sftp_cut_in_mid_transfer_is_trouble_and_the_next_try_is_whole(sftp: SftpServer, tmp_path: Path) -> None:
+    place = sftp_place(sftp)
+    place.put("1/case.json", b"{}")
+    place.put("1/a.pdf", BIG)
+    source = opened(place, tmp_path)
+    (found,) = source.deliveries()
+    sftp.cuts = [10**6]
+    with pytest.raises(SourceAway), source.reader(found.location).open("a.pdf") as f:
+        while f.read(1 << 20):
+            pass
+    with source.reader(found.location).open("a.pdf") as f:
+        assert b"".join(iter(lambda: f.read(1 << 20), b"")) == BIG
+
+
+def test_sftp_links_are_named_and_not_followed(sftp: SftpServer, tmp_path: Path) -> None:
+    place = sftp_place(sftp)
+    place.put("1/case.json", b"{}")
+    (tmp_path / "待归档/1/link.pdf").symlink_to("/etc/hostname")
+    (tmp_path / "待归档/1/all").symlink_to("/etc")
+    (tmp_path / "待归档/2").symlink_to("1")
+    source = opened(place, tmp_path)
+    (found,) = source.deliveries()
+    reader = source.reader(found.location)
+    assert reader.names() == ["all", "link.pdf"]
+    with pytest.raises(OSError, match="regular"):
+        reader.open("link.pdf")
+
+
+def test_sftp_server_that_comes_back_is_found_again(sftp: SftpServer, tmp_path: Path) -> None:
+    place = sftp_place(sftp)
+    place.put("1/case.json", b"{}")
+    source = opened(place, tmp_path)
+    assert len(list(source.deliveries())) == 1
+    sftp.stop()
+    with pytest.raises(SourceAway):
+        list(source.deliveries())
+    sftp.start()
+    assert len(list(source.deliveries())) == 1
+
+
+# ------------------------------------------------------------------------------------------------ HTTPS
+
+
+def test_https_pages_are_followed_and_only_the_new_is_asked_for(interface: Interface, tmp_path: Path) -> None:
+    place = https_place(interface)
+    for n in range(5):
+        place.put(f"{n}/case.json", b"{}")
+        interface.arrived[str(n)] = interface.arrived[str(n)].replace(year=2020 + n)
+    source = opened(place, tmp_path)
+    assert [d.name for d in source.deliveries()] == ["0", "1", "2", "3", "4"]
+    day = interface.arrived["3"].date()
+    assert [d.name for d in source.deliveries(day)] == ["3", "4"]
+
+
+def test_https_wrong_token_wrong_certificate_plain_http(interface: Interface, tmp_path: Path) -> None:
+    place = https_place(interface)
+    for change in ({"password": "other"}, {"extra": "{}"}):
+        home = Home(tmp_path, connections={"agency_https": place.connection | change})
+        with pytest.raises(SourceAway):
+            list(open_source(home, agency(place.source)).deliveries())
+    plain = place.connection | {"extra": json.dumps({"scheme": "http"})}
+    with pytest.raises(ConfigError, match="HTTPS"):
+        open_source(Home(tmp_path, connections={"agency_https": plain}), agency(place.source))
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_https_is_patient_with_a_server_that_asks_for_it(interface: Interface, tmp_path: Path, status: int) -> None:
+    place = https_place(interface)
+    place.put("1/case.json", b"{}")
+    refusals = iter([1, 0])
+
+    def busy(handler: Any, path: str) -> bool:
+        if (wait := next(refusals, None)) is None:
+            return False
+        reply(handler, status, headers={"Retry-After": str(wait)})
+        return True
+
+    interface.answer = busy
+    assert len(list(opened(place, tmp_path).deliveries())) == 1
+
+
+@pytest.mark.parametrize(
+    "page",
+    [b"", b"[]", b"{", b"[" * 100_000, b'{"deliveries": {}}', b'{"deliveries": [{"name": 7, "modified": "2026-01-01"}]}',
+     b'{"deliveries": [{"name": "x", "modified": "yesterday"}]}', b'{"deliveries": [], "next": "again"}', b"\xff\xfe"],
+)  # fmt: skip
+def test_https_answers_that_make_no_sense_are_the_sources_trouble(
+    interface: Interface, tmp_path: Path, page: bytes
+) -> None:
+    interface.answer = lambda handler, path: reply(handler, 200, page) is None
+    with pytest.raises(SourceAway):
+        list(opened(https_place(interface), tmp_path).deliveries())
+
+
+def test_https_cut_off_is_not_the_end_of_a_file(interface: Interface, tmp_path: Path) -> None:
+    place = https_place(interface)
+    place.put("1/case.json", b"{}")
+    place.put("1/a.pdf", BIG)
+    source = opened(place, tmp_path)
+    (found,) = source.deliveries()
+
+    def cut(handler: Any, path: str) -> bool:
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(BIG)))
+        handler.end_headers()
+        handler.wfile.write(BIG[: len(BIG) // 2])
+        handler.close_connection = True
+        return True
+
+    interface.answer = cut
+    with pytest.raises(SourceAway), source.reader(found.location).open("a.pdf") as f:
+        while f.read(1 << 20):
+            pass
+
+
+def test_https_drop_by_drop_ends_within_the_records_time(interface: Interface, tmp_path: Path) -> None:
+    place = https_place(interface)
+    place.put("1/case.json", b"{}")
+    place.put("1/a.pdf", BIG)
+    source = opened(place, tmp_path, seconds=1.0)
+    (found,) = source.deliveries()
+    interface.answer = lambda handler, path: drip(handler, 20) is None
+    with pytest.raises(SourceAway, match="slow"), source.reader(found.location).open("a.pdf") as f:
+        while f.read(64):
+            pass
+
+
+# ------------------------------------------------------------------------------------------------ configuration
+
+
+def test_what_is_not_configured_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = Home(tmp_path)
+    sftp = {"kind": "sftp", "connection": "x", "path": "/a", "receipts": "/b"}
+    with pytest.raises(ConfigError, match="Admin → Connections"):
+        open_source(home, agency(sftp))
+    secret = tmp_path / "secrets/connections.json"
+    secret.parent.mkdir()
+    secret.write_text(json.dumps({"x": {"host": "127.0.0.1", "password": "fake"}}))
+    secret.chmod(0o644)
+    with pytest.raises(ConfigError, match="600"):
+        open_source(home, agency(sftp))
+    secret.chmod(0o600)
+    open_source(home, agency(sftp))
+    with pytest.raises(ConfigError, match="unknown kind"):
+        open_source(home, agency(sftp | {"kind": "ftp"}))
+    with pytest.raises(ConfigError, match="lacks"):
+        open_source(home, agency({"kind": "sftp", "connection": "x"}))
+    monkeypatch.setenv("AIRFLOW_CONN_Y", "not json")
+    with pytest.raises(ConfigError, match="JSON"):
+        open_source(home, agency(sftp | {"connection": "y"}))
+    assert "fake" not in repr(Home(tmp_path, connections={"x": {"password": "fake"}}))
