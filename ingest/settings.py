@@ -44,6 +44,20 @@ class Limits:
     record_seconds: float = 300.0
     worker_memory: int = 4 * 1024**3
 
+    @classmethod
+    def load(cls, path: Path) -> Limits:
+        """The limits with those that the file at ``path`` sets; the defaults where there is none. ConfigError for others."""
+        try:
+            given = json.loads(path.read_text("utf-8"))
+            whole = {f.name: f.type == "int" for f in dataclasses.fields(cls)}
+            if any(type(v) not in ((int,) if whole[k] else (int, float)) or v <= 0 for k, v in given.items()):
+                raise ValueError("> 0")
+            return cls(**given)
+        except FileNotFoundError:
+            return cls()
+        except (ValueError, TypeError, KeyError, AttributeError) as e:
+            raise ConfigError(f"限额配置有误 / limits are broken: {path}: {type(e).__name__}: {e}") from e
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Home:
@@ -58,7 +72,8 @@ class Home:
     def of(cls, root: Path | str | None = None) -> Home:
         """The home at ``root``, else at ``GUIDANG_HOME``, else ``var/``."""
         given = root or os.environ.get("GUIDANG_HOME") or ROOT / "var"
-        return cls(Path(given).resolve())
+        place = Path(given).resolve()
+        return cls(place, Limits.load(place / "config" / "limits.json"))
 
     @property
     def config(self) -> Path:

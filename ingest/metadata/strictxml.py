@@ -79,6 +79,8 @@ def parse(data: bytes) -> etree._Element:
     try:
         root = etree.fromstring(data, parser)
     except (etree.XMLSyntaxError, ValueError) as exc:
+        if getattr(exc, "code", 0) == etree.ErrorTypes.ERR_NO_MEMORY:
+            raise MemoryError("XML") from exc  # a limit of ours, not a fault of the file
         raise BadXml(str(exc)[:200]) from exc
     if root.getroottree().docinfo.internalDTD is not None:
         raise HasDtd

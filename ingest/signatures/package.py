@@ -147,6 +147,8 @@ def parse_xml(data: bytes, name: str, *, large: bool = False) -> etree._Element:
     try:
         root = etree.fromstring(data, parser)
     except (etree.XMLSyntaxError, ValueError) as error:
+        if getattr(error, "code", 0) == etree.ErrorTypes.ERR_NO_MEMORY:
+            raise MemoryError(name[:80]) from error  # a limit of ours, not a fault of the file
         raise PackageError("SIG-OFD-XML", f"{name[:80]}: {str(error)[:120]}") from error
     if getattr(root.getroottree().docinfo, "doctype", ""):
         raise PackageError("SIG-OFD-XML", f"{name[:80]}: DOCTYPE")
