@@ -12,6 +12,7 @@ from pathlib import Path
 from ingest.audit import cli as audit_cli
 from ingest.checks import cli as checks_cli
 from ingest.held import cli as held_cli
+from ingest.recovery import cli as recovery_cli
 from ingest.schedule import cli as schedule_cli
 from ingest.servers import cli as servers_cli
 from ingest.settings import ConfigError, Home
@@ -55,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_ingest(commands)
     _add_report(commands)
     audit_cli.add_parsers(commands)
+    recovery_cli.add_parsers(commands)
     verify_cli.add_parsers(commands)
     transfer_cli.add_parsers(commands)
     return parser

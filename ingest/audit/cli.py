@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ingest.recovery import cli as recovery_cli
 from ingest.settings import ConfigError, Home
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     anchor = sub.add_parser("anchor", help="签名链头并存入存储 / sign the chain's head and store it")
     anchor.add_argument("--as-of", type=dt.datetime.fromisoformat, help="逻辑时间（ISO 8601）/ the logical time")
     anchor.set_defaults(func=_anchor)
+    recovery_cli.add_rebuild(sub)
     for each in (verify, anchor):
         each.add_argument("--home", type=Path, help="数据目录，默认 $GUIDANG_HOME 或 var/ / home folder")
 

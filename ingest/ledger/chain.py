@@ -41,9 +41,14 @@ class ChainWriter:
     def __init__(self, conn: Connection, now: str) -> None:
         self._conn = conn
         self._now = now
-        head = conn.execute(select(chain_head.c.seq, chain_head.c.digest).with_for_update()).one()
-        self._seq, self._digest = int(head.seq), str(head.digest)
         self._rows: list[dict[str, Any]] = []
+        self.reload()
+
+    def reload(self) -> None:
+        """Go on from the head as it stands now: whoever puts back a sealed chain does so below this writer."""
+        assert not self._rows, "events are waiting to be written"
+        head = self._conn.execute(select(chain_head.c.seq, chain_head.c.digest).with_for_update()).one()
+        self._seq, self._digest = int(head.seq), str(head.digest)
 
     def append(self, kind: str, record_id: str | None, detail: Mapping[str, Any]) -> int:
         """Add one event and return its number in the chain."""

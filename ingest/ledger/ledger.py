@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -29,6 +30,16 @@ class Ledger:
     def upgrade(self) -> None:
         """Bring the schema to the newest migration; does nothing when it is there."""
         migrate.upgrade(self._engine)
+
+    def exists(self) -> bool:
+        """Whether there is a ledger behind the URL; looking makes none."""
+        database = self._engine.url.database
+        if self._engine.dialect.name == "sqlite" and not (database and Path(database).is_file()):
+            return False
+        try:
+            return migrate.current(self._engine) is not None
+        except sa.exc.OperationalError:
+            return False
 
     def close(self) -> None:
         self._engine.dispose()

@@ -124,6 +124,18 @@ def archival_code(
     return text
 
 
+def scopes_of(electronic_code: str, archival: str) -> list[tuple[str, int]]:
+    """The sequences that two written numbers were drawn from, each with its serial: what `electronic_scope` and
+    `archival_scope` gave, read from the numbers alone. Raises ValueError for what is no number."""
+    out = []
+    for kind, written in (("电子文件号", electronic_code), ("档号", archival)):
+        prefix, _, serial = written.rpartition("-")
+        if not prefix or not (serial.isascii() and serial.isdigit()):
+            raise ValueError(f"not a {kind}: {written!r}")
+        out.append((f"{kind}:{prefix}", int(serial)))
+    return out
+
+
 def _archival_prefix(category: Category, fonds_no: str, year: int, retention_code: str, org_code: str | None) -> str:
     retention_years(retention_code)
     if category.with_org and org_code is None:

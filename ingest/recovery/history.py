@@ -1,0 +1,98 @@
+"""What the sealed event chain still tells when the ledger is lost: batches, records and what became of them, in one pass."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ingest.model import State
+
+_CLOSED = {"held_void": "void", "held_withdrawn": "withdrawn"}
+
+
+@dataclasses.dataclass(slots=True)
+class Told:
+    """One record as its events tell it. ``copies`` is the time of the last proof by replica."""
+
+    batch: str = ""
+    position: int = 0
+    agency: str | None = None
+    source: str = ""
+    delivery: str = ""
+    case_no: str | None = None
+    version: int | None = None
+    content_digest: str | None = None
+    state: str = State.LISTED.value
+    receipt: tuple[int, str] | None = None
+    filing: dict[str, Any] | None = None
+    copies: dict[str, str] = dataclasses.field(default_factory=dict)
+    failures: int = 0
+    at: str = ""
+
+
+class History:
+    """Fold events, in their order, into what stood in the ledger's tables."""
+
+    def __init__(self) -> None:
+        self.batches: dict[str, dict[str, Any]] = {}
+        self.records: dict[str, Told] = {}
+        self.decisions: dict[int, dict[str, Any]] = {}
+        self.last_seq = 0
+
+    def take(self, events: Iterable[Mapping[str, Any]]) -> None:
+        for event in events:
+            self.last_seq = int(event["seq"])
+            detail = json.loads(event["detail"])
+            if event["kind"] == "batch":
+                self._batch(detail, event["at"])
+            elif event["record_id"] is not None:
+                self._record(event, detail)
+
+    def _batch(self, detail: Mapping[str, Any], at: str) -> None:
+        row = {"id": detail["batch"], "run_id": detail["run"], "as_of": detail["as_of"], "created_at": at}
+        self.batches[detail["batch"]] = row
+        for position, record in enumerate(detail["records"]):
+            self.records[record] = Told(batch=detail["batch"], position=position, at=at)
+
+    def _record(self, event: Mapping[str, Any], detail: Mapping[str, Any]) -> None:
+        told = self.records.setdefault(event["record_id"], Told())
+        told.at = event["at"]
+        told.state = detail.get("state", told.state)
+        match event["kind"]:
+            case "received":
+                for name in ("agency", "source", "delivery", "case_no", "version"):
+                    setattr(told, name, detail[name])
+                told.content_digest = detail.get("content")
+            case "filed":
+                told.filing = detail.get("filing", told.filing)
+            case "deposited" | "copied":
+                told.copies |= dict.fromkeys(detail.get("replicas", ()), event["at"])
+            case "acknowledged":
+                told.receipt = int(detail["receipt"]), event["at"]
+            case "failed":
+                told.failures += 1
+            case kind if kind.startswith("held_"):
+                self._decision(event, detail)
+            case "released" | "returned" if "decision" in detail:
+                self._close(detail["decision"], "applied", event["at"])
+
+    def _decision(self, event: Mapping[str, Any], detail: Mapping[str, Any]) -> None:
+        if event["kind"] == "held_decision":
+            self.decisions[int(event["seq"])] = {
+                "id": int(event["seq"]), "record_id": event["record_id"], "action": detail["action"],
+                "codes": detail["codes"], "accepted": detail.get("accepted", []), "reason": detail["reason"],
+                "decided_by": detail["by"], "decided_at": event["at"], "status": detail["status"],
+                "confirmed_by": None, "confirmed_at": None, "applied_at": None,
+            }  # fmt: skip
+        elif event["kind"] == "held_confirmed":
+            known = self.decisions.get(detail["decision"], {})
+            known |= {"confirmed_by": detail["by"], "confirmed_at": event["at"], "status": "decided"}
+        elif event["kind"] in _CLOSED:
+            self._close(detail["decision"], _CLOSED[event["kind"]], event["at"])
+
+    def _close(self, decision: int, status: str, at: str) -> None:
+        if decision in self.decisions:
+            applied = None if status == "withdrawn" else at
+            self.decisions[decision] |= {"status": status, "applied_at": applied}

@@ -1,0 +1,131 @@
+"""The ledger dropped and made again from the store alone, and everything restored from it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from night_home import NightHome
+
+import samplenight
+from ingest.audit import heads
+from ingest.cli import main
+from ingest.ledger import Ledger
+from ingest.ledger.tables import batch, copy, event, number, record, sequence
+from ingest.recovery.restore import restore
+from sip.verify import verify
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+FINAL = ("acknowledged", "rejected", "duplicate")
+# where the source found a delivery and where staging put its files are no facts of the archive; what trouble said is gone
+NOT_KEPT = {"location", "last_error"}
+
+
+def tables(home: NightHome) -> dict[str, Any]:
+    with Ledger(home.home.database_url) as ledger, ledger.read() as conn:
+        out: dict[str, Any] = {
+            t.name: sorted((list(row) for row in conn.execute(sa.select(t))), key=lambda row: str(row[:2]))
+            for t in (batch, number, sequence, copy, event)
+        }
+        rows = [dict(r._mapping) for r in conn.execute(sa.select(record).order_by(record.c.id))]
+    for row in rows:
+        for file in row["files"] or ():
+            file["staged"] = ""
+        if row["state"] in (
+            "rejected",
+            "duplicate",
+        ):  # of these the chain keeps the codes, not the words, nor the files
+            row |= {"findings": None, "files": None, "identity": None, "filing": None}
+    out["record"] = [{k: v for k, v in row.items() if k not in NOT_KEPT} for row in rows if row["state"] in FINAL]
+    return out
+
+
+def test_dropped_and_rebuilt_the_ledger_is_equal_in_every_archival_fact(
+    night_home: NightHome, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = night_home.home
+    at = ["--home", str(home.root)]
+    samplenight.make(home.root, count=20)
+    night_home.run()
+    before, stored = tables(night_home), night_home.stored()
+    states = {r["state"] for r in before["record"]}
+    assert states == set(FINAL) and len(before["number"]) > 15 and len(before["copy"]) > 15
+
+    # lost with all that is not in the store
+    for file in home.root.glob("ledger.db*"):
+        file.unlink()
+    assert main(["ledger", "rebuild", "--to", home.database_url, *at]) == 0
+    after = tables(night_home)
+    for name in ("batch", "number", "sequence", "copy"):
+        assert after[name] == before[name], name
+    assert len(after["record"]) == len(before["record"])
+    for old, new in zip(before["record"], after["record"], strict=True):
+        assert new == old, old["delivery"]
+    with Ledger(home.database_url) as ledger, ledger.read() as conn:
+        kinds = list(conn.execute(sa.select(event.c.kind).order_by(event.c.seq)).scalars())
+    assert kinds[-1] == "rebuilt" and len(kinds) == len(before["event"]) + 1
+    assert [e for e in after["event"] if e[2] != "rebuilt"] == before["event"]
+
+    # it is never filled twice, its chain is whole, and the next night goes on with it as if nothing had been
+    assert main(["ledger", "rebuild", "--to", home.database_url, *at]) == 2
+    assert main(["ledger", "verify", *at]) == 0
+    again = night_home.run("the next night")
+    assert again.total.packages == 0 and night_home.stored() == stored
+    assert tables(night_home)["number"] == before["number"]
+    assert main(["ledger", "verify", *at]) == 0
+    assert heads.numbers(night_home.objects) == [1, 2]
+
+    # everything into a folder, by name, and without a ledger
+    capsys.readouterr()
+    out = tmp_path / "out"
+    assert main(["restore", "--all", "-o", str(out), "--json", *at]) == 0
+    said = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    accepted = [r for r in before["record"] if r["state"] == "acknowledged"]
+    assert {s["key"] for s in said} == {r["object_key"] for r in accepted}
+    assert all(verify(Path(s["path"])).valid for s in said)
+    two = next(r for r in accepted if r["version"] == 2)
+    for name in (two["archival_code"], two["electronic_record_code"]):
+        for known in (True, False):
+            if not known:
+                for file in home.root.glob("ledger.db*"):
+                    file.unlink()
+            assert main(["restore", name, "-o", str(tmp_path / f"{known}"), "--json", *at]) == 0
+            keys = [json.loads(line)["key"] for line in capsys.readouterr().out.splitlines()]
+            assert [k.rsplit("/", 1)[1] for k in keys] == ["v1.zip", "v2.zip"]
+    assert not list(home.root.glob("ledger.db")), "restoring makes no ledger"
+    assert main(["restore", "T001-NO", "-o", str(out), *at]) == 1
+
+    # without the chain: packages alone, so receipts are told again
+    assert main(["ledger", "rebuild", "--to", home.database_url, "--without-chain", *at]) == 0
+    rows = {r["id"]: r for r in night_home.records()}
+    assert {r["state"] for r in rows.values()} == {"deposited"} and set(rows) == {r["id"] for r in accepted}
+    assert tables(night_home)["sequence"] == before["sequence"]
+
+
+def test_a_restore_goes_on_where_it_broke_off_and_never_shows_half_a_file(
+    night_home: NightHome, tmp_path: Path
+) -> None:
+    samplenight.make(night_home.home.root, count=1, faults=())
+    night_home.run()
+    row = next(r for r in night_home.records() if r["state"] == "acknowledged")
+    key, stores = row["object_key"], {"main": night_home.objects}
+    whole = b"".join(night_home.objects.stream(key))
+    target = tmp_path / key
+    part = target.with_name("v1.zip.part")
+    part.parent.mkdir(parents=True)
+    for left in (whole[: len(whole) // 2], b"wrong" + whole[5:9000], whole + b"more"):
+        part.write_bytes(left)
+        if whole.startswith(left):
+            assert restore(key, stores, tmp_path).replica == "main"
+        else:
+            with pytest.raises(Exception, match="SHA-256"):
+                restore(key, stores, tmp_path)
+            assert not target.exists() and not part.exists()
+            assert restore(key, stores, tmp_path).replica == "main"
+        assert target.read_bytes() == whole and not part.exists()
+        assert restore(key, stores, tmp_path).replica is None
+        target.unlink()
