@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import datetime as dt
+import getpass
 import http.server
 import ipaddress
 import json
+import os
+import shutil
+import socket
 import ssl
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -22,6 +28,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from ingest.servers.ports import Ports
 from ingest.servers.seaweed import StoreEndpoint
 
 LOGIN, PASSWORD, TOKEN = "agency", "fake-password-for-tests", "fake-token-for-tests"
@@ -117,6 +124,43 @@ class SftpServer:
         return await asyncssh.create_server(
             Server, "127.0.0.1", port, server_host_keys=[self._key], sftp_factory=Files, reuse_address=True
         )
+
+
+SSHD = shutil.which("sshd") or ("/usr/sbin/sshd" if Path("/usr/sbin/sshd").exists() else None)
+
+
+class Sshd:
+    """Debian's own sshd, private to the tests; who runs them logs in with a key made for it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        etc = root / "etc"
+        etc.mkdir()
+        host, user = (asyncssh.generate_private_key("ssh-ed25519") for _ in range(2))
+        host.write_private_key(etc / "host")
+        (etc / "host").chmod(0o600)
+        (etc / "users").write_bytes(user.export_public_key())
+        self.host_key = host.export_public_key().decode().strip()
+        self.private_key = user.export_private_key().decode()
+        self.port = Ports.free().api
+        (etc / "sshd_config").write_text(
+            f"ListenAddress 127.0.0.1\nPort {self.port}\nHostKey {etc}/host\nPidFile none\nUsePAM no\nStrictModes no\n"
+            f"PasswordAuthentication no\nAuthorizedKeysFile {etc}/users\nSubsystem sftp internal-sftp\n"
+            "ForceCommand internal-sftp\n"
+        )
+        if os.getuid() == 0:
+            Path("/run/sshd").mkdir(exist_ok=True)
+        assert SSHD is not None
+        self._process = subprocess.Popen([SSHD, "-D", "-e", "-f", str(etc / "sshd_config")], stderr=subprocess.DEVNULL)
+        for _ in range(200):
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
+                return
+            time.sleep(0.05)
+        raise AssertionError("sshd does not start")
+
+    def close(self) -> None:
+        self._process.terminate()
+        self._process.wait(10)
 
 
 # ------------------------------------------------------------------------------------------------ HTTPS
@@ -243,6 +287,18 @@ def sftp_place(server: SftpServer) -> Place:
         lambda path, data: _write(server.root / "待归档" / path, data),
         lambda name: _remove(server.root / "待归档" / name),
         lambda: _files(server.root / "回执/本年"),
+    )  # fmt: skip
+
+
+def sshd_place(server: Sshd) -> Place:
+    drop, outbox = server.root / "待归档", server.root / "回执"
+    return Place(
+        {"kind": "sftp", "connection": "agency_sftp", "path": str(drop), "receipts": str(outbox)},
+        {"host": "127.0.0.1", "port": server.port, "login": getpass.getuser(),
+         "extra": json.dumps({"host_key": server.host_key, "private_key": server.private_key})},
+        lambda path, data: _write(drop / path, data),
+        lambda name: _remove(drop / name),
+        lambda: _files(outbox),
     )  # fmt: skip
 
 

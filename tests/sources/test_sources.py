@@ -12,15 +12,18 @@ from typing import Any
 
 import pytest
 from source_servers import (
+    SSHD,
     Interface,
     Place,
     SftpServer,
+    Sshd,
     bucket_place,
     drip,
     folder_place,
     https_place,
     reply,
     sftp_place,
+    sshd_place,
 )
 
 from ingest import sources
@@ -31,13 +34,22 @@ from ingest.sources.base import DeliveryGone, StillWriting
 
 pytestmark = pytest.mark.slow
 
-KINDS = ("folder", "sftp", "s3", "https")
+NO_SSHD = pytest.mark.skipif(SSHD is None, reason="no sshd here: apt install openssh-server")
+KINDS = ("folder", "sftp", pytest.param("sshd", marks=NO_SSHD), "s3", "https")
 BIG = os.urandom(3 * 1024**2)
 
 
 @pytest.fixture
 def sftp(tmp_path: Path) -> Iterator[SftpServer]:
     server = SftpServer(tmp_path)
+    yield server
+    sources.close()
+    server.close()
+
+
+@pytest.fixture
+def sshd(tmp_path: Path) -> Iterator[Sshd]:
+    server = Sshd(tmp_path)
     yield server
     sources.close()
     server.close()
@@ -62,6 +74,8 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
         place = folder_place(tmp_path)
     elif request.param == "sftp":
         place = sftp_place(request.getfixturevalue("sftp"))
+    elif request.param == "sshd":
+        place = sshd_place(request.getfixturevalue("sshd"))
     elif request.param == "https":
         place = https_place(request.getfixturevalue("interface"))
     else:
