@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine
 
 from ingest.ledger import chain, migrate
@@ -145,12 +146,10 @@ class Transaction:
 
     def next_serial(self, scope: str) -> int:
         """Draw the next number of a sequence; gapless, because it is undone with the transaction."""
-        last = self.conn.execute(sa.select(sequence.c.last).where(sequence.c.scope == scope).with_for_update()).scalar()
-        if last is None:
-            self.conn.execute(sa.insert(sequence).values(scope=scope, last=1))
-            return 1
-        self.conn.execute(sa.update(sequence).where(sequence.c.scope == scope).values(last=last + 1))
-        return int(last) + 1
+        insert = postgresql.insert if self.conn.dialect.name == "postgresql" else sqlite.insert
+        first = insert(sequence).values(scope=scope, last=1)
+        drawn = first.on_conflict_do_update(index_elements=["scope"], set_={"last": sequence.c.last + 1})
+        return int(self.conn.execute(drawn.returning(sequence.c.last)).scalar_one())
 
     def number_of(self, agency: str, case_no: str) -> dict[str, Any] | None:
         """The filing that a case got when it was first filed; later versions keep it."""

@@ -97,13 +97,32 @@ def consistency(schedule: Schedule, name: str) -> list[Finding]:
     return out
 
 
-def overlaps(schedules: Sequence[Schedule]) -> list[Finding]:
-    """Pairs of versions of one fonds that both hold on some day. Such a set must not be used for filing."""
+def contradictions(schedules: Sequence[Schedule]) -> list[Finding]:
+    """What several versions of one fonds may not be to one another. Such a set must not be used for filing."""
+    return [*overlaps(schedules), *changed_templates(schedules)]
+
+
+def changed_templates(schedules: Sequence[Schedule]) -> list[Finding]:
+    """Categories whose 档号 has another structure in another version that holds or held: one fonds would mix DA/T 13 and 22."""
+    seen: dict[tuple[str, str], tuple[str, Schedule]] = {}
     out: list[Finding] = []
-    active = sorted(
-        (s for s in schedules if s.status in ("in_force", "superseded") and s.effective_from is not None),
-        key=lambda s: (s.fonds_no, str(s.effective_from), s.version),
-    )
+    for schedule in sorted(_holding(schedules), key=lambda s: (str(s.effective_from), s.version)):
+        for category in schedule.categories:
+            template, first = seen.setdefault((schedule.fonds_no, category.code), (category.template, schedule))
+            if category.template != template and first is not schedule:
+                params = {"category": category.code, "one": first.name, "other": schedule.name}
+                out.append(Finding("SCH-TEMPLATE-CHANGED", params=params))
+    return out
+
+
+def _holding(schedules: Sequence[Schedule]) -> list[Schedule]:
+    return [s for s in schedules if s.status in ("in_force", "superseded") and s.effective_from is not None]
+
+
+def overlaps(schedules: Sequence[Schedule]) -> list[Finding]:
+    """Pairs of versions of one fonds that both hold on some day."""
+    out: list[Finding] = []
+    active = sorted(_holding(schedules), key=lambda s: (s.fonds_no, str(s.effective_from), s.version))
     for at, one in enumerate(active):
         for other in active[at + 1 :]:
             if (
@@ -133,7 +152,7 @@ def load_schedules(folder: Path) -> list[Schedule]:
             )
         seen.add((schedule.schedule_id, schedule.version))
         schedules.append(schedule)
-    wrong.extend(overlaps(schedules))
+    wrong.extend(contradictions(schedules))
     if wrong:
         raise ScheduleError(wrong)
     return schedules

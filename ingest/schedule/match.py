@@ -13,7 +13,7 @@ from ingest.findings import Finding, Severity
 from ingest.model import CST
 from ingest.schedule.codes import MatterCodes, material_kind, matter_type_name, region
 from ingest.schedule.index import LEVELS, Hits, ScheduleIndex
-from ingest.schedule.load import ScheduleError, load_schedules, overlaps
+from ingest.schedule.load import ScheduleError, contradictions, load_schedules
 from ingest.schedule.model import Category, Entry, Schedule, retention_words
 from ingest.schedule.rulings import FOLDER as RULINGS
 from ingest.schedule.rulings import Ruled, Ruling, load_rulings, resolve
@@ -69,8 +69,8 @@ class ScheduleSet:
     """All schedules of all fonds, indexed once; ``digest`` (SHA-256, hex) names exactly this set."""
 
     def __init__(self, schedules: Sequence[Schedule], rulings: Sequence[Ruling] = ()) -> None:
-        """Raises ScheduleError where two versions of one fonds hold on the same day, or a ruling points nowhere."""
-        wrong = overlaps(schedules)
+        """Raises ScheduleError where two versions of one fonds contradict each other, or a ruling points nowhere."""
+        wrong = contradictions(schedules)
         if wrong:
             raise ScheduleError(wrong)
         self.schedules = tuple(sorted(schedules, key=lambda s: (s.fonds_no, s.schedule_id, s.version)))

@@ -20,7 +20,7 @@ from typing import Any
 from ingest.findings import Finding, Severity
 from ingest.schedule.codes import code_lists
 from ingest.schedule.diff import pair
-from ingest.schedule.load import consistency, overlaps
+from ingest.schedule.load import consistency, contradictions
 from ingest.schedule.model import Approval, Entry, Schedule
 
 # action → (from which states, to which); the words are shown to the person who acts
@@ -242,7 +242,7 @@ def _enforce(schedule: Schedule, after: Schedule, act: Act, peers: Sequence[Sche
             others.append(ended)
         else:
             others.append(peer)
-    clashes = overlaps([after, *others])
+    clashes = contradictions([after, *others])
     return Refused(tuple(clashes)) if clashes else Done(tuple(changed), tuple(events))
 
 

@@ -10,6 +10,7 @@ import pytest
 from schedule_samples import category, entry, schedule, schedule_data
 
 from ingest.schedule import ScheduleError, ScheduleSet, load, parse_schedule
+from ingest.schedule.load import contradictions
 
 
 def refused(data: Any) -> list[str]:
@@ -83,3 +84,18 @@ def test_the_set_digest_depends_on_content_only() -> None:
     one, two = schedule(entry("1.1")), schedule(entry("1.1"), fonds_no="T002")
     assert ScheduleSet([one, two]).digest == ScheduleSet([two, one]).digest
     assert ScheduleSet([one]).digest != ScheduleSet([schedule(entry("1.1", "Y"))]).digest
+
+
+def test_a_later_version_may_not_change_the_structure_of_a_categorys_numbers() -> None:
+    row = {"class2": None}
+    old = schedule(
+        entry("1.1", **row), categories=[category(class2=None)], status="superseded", effective_to="2025-01-01"
+    )
+    for template, codes in (("DAT13", []), ("DAT22", ["SCH-TEMPLATE-CHANGED"])):
+        new = schedule(
+            entry("1.1", **row),
+            categories=[category(class2=None, template=template)],
+            version="V2",
+            effective_from="2025-01-01",
+        )
+        assert [f.code for f in contradictions([new, old])] == codes

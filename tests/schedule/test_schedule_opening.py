@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from schedule_samples import AGENCY, case, entry, schedule
 
-from ingest.schedule.opening import Opening, propose_opening
+from ingest.schedule.opening import Opening, common_terms, load_terms, propose_opening, stricter, unit_opinion
 
 
 def opening(text: str, control: str = "open", terms: tuple[str, ...] = ()) -> Opening:
@@ -57,3 +58,29 @@ def test_depth_and_size_of_the_metadata_do_not_matter() -> None:
         deep = [deep]
     row = schedule(entry("1.1")).entries[0]
     assert propose_opening(row, {"x": deep}).decision == "delayed"
+
+
+def test_what_the_unit_itself_said_is_kept_and_nothing_else() -> None:
+    said = {"decision": "delayed", "reason": "个人信息", "open_from": None, "more": "x"}
+    assert unit_opinion({"record": {"open_control": said}}) == {"decision": "delayed", "reason": "个人信息"}
+    for nothing in ({}, {"record": None}, {"record": {"open_control": "open"}}, {"record": {"open_control": {}}}):
+        assert unit_opinion(nothing) is None
+
+
+def test_an_installation_adds_words_of_its_own(tmp_path: Path) -> None:
+    file = tmp_path / "opening.json"
+    assert load_terms(file) == common_terms()
+    file.write_text('{"terms": ["甲乙丙工艺"]}', "utf-8")
+    assert opening("甲乙丙工艺说明", terms=load_terms(file)).reasons[-1] == "元数据中有敏感词“甲乙丙工艺”1处"
+    assert opening("技术秘密", terms=load_terms(file)).decision == "delayed"
+    for wrong in ("[]", '{"terms": [""]}', '{"terms": "x"}', "{"):
+        file.write_text(wrong, "utf-8")
+        with pytest.raises(ValueError):
+            load_terms(file)
+
+
+def test_a_later_version_is_proposed_anew_but_never_opened_wider() -> None:
+    first = opening("13800138000")
+    later = stricter(first.decision, first.reasons, {"title": "无"})
+    assert later == Opening("delayed", ("条款1.1规定为开放",))
+    assert stricter("open", ("条款1.1规定为开放",), {"title": "440106190001010012"}).decision == "delayed"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from collections.abc import Callable
 from typing import Any
@@ -154,6 +155,56 @@ def test_on_every_boundary_day_the_right_version_decides(
             if str(v.effective_from) <= str(day) < (str(v.effective_to) if v.effective_to else "9")
         ]
         assert ([answer.schedule_version] if isinstance(answer, Match) else []) == holding
+
+
+@settings(max_examples=300, deadline=None)
+@given(tables, tables, cases, st.sampled_from([-1, 0, 1]), st.sampled_from([-400, -1, 0, 1, 400]))
+def test_the_version_of_the_closing_day_decides_and_only_what_it_leaves_out_falls_to_the_one_in_force_at_filing(
+    old: Schedule, new: Schedule, record: dict[str, Any], closed: int, filed: int
+) -> None:
+    """Total over every pair of days around the change of versions, by the rule read naively from each version alone."""
+    change = dt.date(2024, 7, 1)
+    versions = [
+        dataclasses.replace(old, version="V1", status="superseded", effective_to=change),
+        dataclasses.replace(new, version="V2", effective_from=change),
+    ]
+    closing, filing = change + dt.timedelta(days=closed), change + dt.timedelta(days=filed)
+    record["case"]["closed_at"] = f"{closing}T12:00:00+08:00"
+    as_of = dt.datetime.combine(filing, dt.time(1), CST)
+    answer = ScheduleSet(versions).match(record, "T001", as_of=as_of)
+    own = next(v for v in versions if v.holds_on(closing))
+    now = next((v for v in versions if v.holds_on(filing)), None)
+
+    def alone(version: Schedule) -> Match | NoMatch:
+        always = dataclasses.replace(version, status="in_force", effective_from=dt.date(2000, 1, 1), effective_to=None)
+        return ScheduleSet([always]).match(record, "T001", as_of=as_of)
+
+    first = alone(own)
+    if isinstance(first, NoMatch) and first.codes == {"FIL-UNSCHEDULED"} and now is not None and now is not own:
+        second = alone(now)
+        if isinstance(second, Match):
+            assert isinstance(answer, Match)
+            assert (answer.schedule_version, answer.entry) == (now.version, second.entry)
+            assert "FIL-LATER-VERSION" in {f.code for f in answer.findings}
+            return
+    if isinstance(first, Match):
+        assert isinstance(answer, Match)
+        assert (answer.schedule_version, answer.entry, answer.level) == (own.version, first.entry, first.level)
+    else:
+        assert isinstance(answer, NoMatch)
+        assert answer.codes == first.codes
+
+
+@settings(max_examples=150, deadline=None)
+@given(tables, cases, st.sampled_from(["gd", "national", None]))
+def test_a_type_without_a_scheme_is_read_by_the_agencys_and_one_with_its_own_never_is(
+    table: Schedule, record: dict[str, Any], scheme: str | None
+) -> None:
+    schedules = ScheduleSet([table])
+    own = schedules.match(record, "T001", as_of=AS_OF)
+    assert schedules.match(record, "T001", as_of=AS_OF, scheme=scheme) == own
+    given_scheme = record["case"]["matter"]["type"].pop("scheme")
+    assert schedules.match(record, "T001", as_of=AS_OF, scheme=given_scheme) == own
 
 
 anything = st.recursive(
