@@ -25,6 +25,7 @@ from ingest.ledger import Ledger, Transaction, copies
 from ingest.ledger.tables import batch as batch_table
 from ingest.ledger.tables import record as record_table
 from ingest.model import State
+from ingest.schedule.numbers import NumberSpaceExhausted
 from ingest.settings import ConfigError, Home
 from ingest.sources import Delivery, SourceAway
 from ingest.steps import acknowledge as ack
@@ -173,16 +174,33 @@ def file(home: Home, ledger: Ledger, batch_id: str, workers: Workers) -> StageRe
     rules = filing_step.Rules.of(home)
     rows = ledger.records(batch_id, [State.CHECKED])
     for group in _groups(rows):
-        with ledger.begin() as tx:
-            for row in group:
-                try:
-                    record = filing_step.load(home, row)
-                except OSError as e:
-                    lost = Done(dict(row), value={"staging_lost": str(e)})
-                    errors.append(f"{row['delivery']}: {_restage(tx, 'file', State.CHECKED, lost)}")
-                    continue
-                states[filing_step.file_record(tx, rules, row, record, agencies[row["agency"]])] += 1
+        loaded = [(row, filing_step.load(home, row), agencies[row["agency"]]) for row in group]
+        lost = [(row, record) for row, record, _ in loaded if isinstance(record, OSError)]
+        if lost:
+            with ledger.begin() as tx:
+                for row, error in lost:
+                    done = Done(dict(row), value={"staging_lost": str(error)})
+                    errors.append(f"{row['delivery']}: {_restage(tx, 'file', State.CHECKED, done)}")
+        found = [(row, record, agency) for row, record, agency in loaded if not isinstance(record, OSError)]
+        try:
+            with ledger.begin() as tx:
+                states.update(filing_step.file_records(tx, rules, found))
+        except NumberSpaceExhausted:  # of one class: the others of the group are filed one by one
+            for each in found:
+                _file_alone(ledger, rules, each, states, errors)
     return _result("file", batch_id, states, errors, started)
+
+
+def _file_alone(
+    ledger: Ledger, rules: filing_step.Rules, each: filing_step.Loaded, states: Counter[str], errors: list[str]
+) -> None:
+    try:
+        with ledger.begin() as tx:
+            states.update(filing_step.file_records(tx, rules, [each]))
+    except NumberSpaceExhausted as e:
+        with ledger.begin() as tx:
+            tx.fail(each[0]["id"], "file", str(e))
+        errors.append(f"{each[0]['delivery']}: 号已用尽，须扩展分类方案的位数 / the numbers are used up: {e}")
 
 
 def package(home: Home, ledger: Ledger, batch_id: str, workers: Workers) -> StageResult:

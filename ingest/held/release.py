@@ -145,9 +145,8 @@ def _scheduled(home: Home, rows: list[Row], as_of: str) -> Iterator[tuple[Row, d
     rules = filing.Rules.of(home)
     agencies = house.agencies(home)
     for row in rows:
-        try:
-            kept_record = filing.load(home, row)
-        except OSError:
+        kept_record = filing.load(home, row)
+        if isinstance(kept_record, OSError):
             continue  # staging lost it: a decision to try again takes it from the source
         answer = rules.match(kept_record, agencies[row["agency"]], dt.datetime.fromisoformat(as_of))
         if isinstance(answer, Match):

@@ -112,8 +112,10 @@ class Transaction:
             out |= set(self.conn.execute(sa.select(record.c.id).where(record.c.id.in_(some))).scalars())
         return out
 
-    def state_of(self, record_id: str) -> State:
-        return State(self.conn.execute(sa.select(record.c.state).where(record.c.id == record_id)).scalar_one())
+    def states(self, ids: Iterable[str]) -> dict[str, State]:
+        """Where these records stand."""
+        rows = self.conn.execute(sa.select(record.c.id, record.c.state).where(record.c.id.in_(list(ids))))
+        return {r.id: State(r.state) for r in rows}
 
     def move(
         self,
@@ -146,28 +148,39 @@ class Transaction:
 
     def next_serial(self, scope: str) -> int:
         """Draw the next number of a sequence; gapless, because it is undone with the transaction."""
-        insert = postgresql.insert if self.conn.dialect.name == "postgresql" else sqlite.insert
-        first = insert(sequence).values(scope=scope, last=1)
-        drawn = first.on_conflict_do_update(index_elements=["scope"], set_={"last": sequence.c.last + 1})
-        return int(self.conn.execute(drawn.returning(sequence.c.last)).scalar_one())
+        return int(self.conn.execute(_DRAW[self.conn.dialect.name], {"scope": scope}).scalar_one())
 
-    def number_of(self, agency: str, case_no: str) -> dict[str, Any] | None:
-        """The filing that a case got when it was first filed; later versions keep it."""
-        filing = self.conn.execute(
-            sa.select(number.c.filing).where(number.c.agency == agency, number.c.case_no == case_no)
-        ).scalar()
-        return dict(filing) if filing is not None else None
+    def numbers(self, cases: Iterable[tuple[str, str]]) -> dict[tuple[str, str], dict[str, Any]]:
+        """The filings that these (agency, case number) got when they were first filed; later versions keep them."""
+        asked = sa.tuple_(number.c.agency, number.c.case_no).in_(list(cases))
+        rows = self.conn.execute(sa.select(number.c.agency, number.c.case_no, number.c.filing).where(asked))
+        return {(r.agency, r.case_no): dict(r.filing) for r in rows}
 
-    def give_number(self, agency: str, case_no: str, filing: Mapping[str, Any]) -> None:
-        self.conn.execute(
-            sa.insert(number).values(
-                agency=agency,
-                case_no=case_no,
-                electronic_record_code=filing["electronic_record_code"],
-                archival_code=filing["archival_code"],
-                filing=dict(filing),
-            )
-        )
+    def give_numbers(self, filings: Mapping[tuple[str, str], Mapping[str, Any]]) -> None:
+        """Enter the filings of cases that had none, by (agency, case number), once for ever."""
+        if not filings:
+            return
+        rows = [
+            {
+                "agency": agency,
+                "case_no": case_no,
+                "electronic_record_code": filing["electronic_record_code"],
+                "archival_code": filing["archival_code"],
+                "filing": dict(filing),
+            }
+            for (agency, case_no), filing in filings.items()
+        ]
+        self.conn.execute(sa.insert(number), rows)
+
+
+def _draw(insert: Any) -> Any:
+    """One statement that opens a sequence or counts it on, and gives the number drawn."""
+    first = insert(sequence).values(scope=sa.bindparam("scope"), last=1)
+    counted = first.on_conflict_do_update(index_elements=["scope"], set_={"last": sequence.c.last + 1})
+    return counted.returning(sequence.c.last)
+
+
+_DRAW = {"sqlite": _draw(sqlite.insert), "postgresql": _draw(postgresql.insert)}
 
 
 def _engine(url: str) -> Engine:

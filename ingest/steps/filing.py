@@ -49,30 +49,47 @@ class Rules:
 
 
 _CODES = ("implementation_code", "basic_code")
+Row = Mapping[str, Any]
+Loaded = tuple[
+    Row, dict[str, Any], Agency
+]  # a record's ledger row, its canonical metadata, the agency that delivered it
 
 
-def load(home: Home, row: Mapping[str, Any]) -> dict[str, Any]:
-    """The canonical record as the check stage left it in staging. Raises OSError when staging has lost it."""
-    data: dict[str, Any] = json.loads((staged(home, row["batch_id"], row["id"]) / check.RECORD).read_bytes())
+def load(home: Home, row: Row) -> dict[str, Any] | OSError:
+    """The canonical record as the check stage left it in staging, or the error when staging has lost it."""
+    try:
+        data: dict[str, Any] = json.loads((staged(home, row["batch_id"], row["id"]) / check.RECORD).read_bytes())
+    except OSError as error:
+        return error
     return data
 
 
-def file_record(tx: Transaction, rules: Rules, row: Mapping[str, Any], record: dict[str, Any], agency: Agency) -> State:
-    """File ``record`` within ``tx``; a case that has its numbers keeps them in every later version."""
-    if tx.state_of(row["id"]) is not State.CHECKED:
-        return tx.state_of(row["id"])  # another run was faster: no number may be drawn for nothing
-    findings = findings_of(row["findings"])
-    filing = tx.number_of(row["agency"], row["case_no"])
-    if filing is not None:
-        filing = filing | _reopened(filing, record, rules.secret_terms)
-    else:
-        answer = rules.match(record, agency, dt.datetime.fromisoformat(row["as_of"]))
-        findings += answer.findings
-        if isinstance(answer, NoMatch):
-            return _settle(tx, row, State.HELD, findings)
-        filing = assign(answer, record, tx.next_serial, rules.secret_terms).as_json()
-        tx.give_number(row["agency"], row["case_no"], filing)
-    return _settle(tx, row, State.FILED, findings, filing=filing, **columns(filing, record, agency))
+def file_records(tx: Transaction, rules: Rules, records: Sequence[Loaded]) -> list[State]:
+    """File these records within ``tx``, in their order; a case that has its numbers keeps them in every later version.
+
+    Raises NumberSpaceExhausted where the numbers of a class are used up; then nothing in ``tx`` may be kept.
+    """
+    standing = tx.states([row["id"] for row, *_ in records])
+    numbered = tx.numbers([(row["agency"], row["case_no"]) for row, *_ in records])
+    fresh: dict[tuple[str, str], dict[str, Any]] = {}
+    out = []
+    for row, record, agency in records:
+        if standing[row["id"]] is not State.CHECKED:
+            out.append(standing[row["id"]])  # another run was faster: no number may be drawn for nothing
+            continue
+        findings, case = findings_of(row["findings"]), (row["agency"], row["case_no"])
+        if (given := numbered.get(case) or fresh.get(case)) is not None:
+            filing = given | _reopened(given, record, rules.secret_terms)
+        else:
+            answer = rules.match(record, agency, dt.datetime.fromisoformat(row["as_of"]))
+            findings += answer.findings
+            if isinstance(answer, NoMatch):
+                out.append(_settle(tx, row, State.HELD, findings))
+                continue
+            filing = fresh[case] = assign(answer, record, tx.next_serial, rules.secret_terms).as_json()
+        out.append(_settle(tx, row, State.FILED, findings, filing=filing, **columns(filing, record, agency)))
+    tx.give_numbers(fresh)
+    return out
 
 
 def _reopened(filing: Mapping[str, Any], record: Mapping[str, Any], secret_terms: Sequence[str]) -> dict[str, Any]:
@@ -105,7 +122,7 @@ def _part(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return part if isinstance(part, Mapping) else {}
 
 
-def _settle(tx: Transaction, row: Mapping[str, Any], after: State, findings: list[Finding], **columns: Any) -> State:
+def _settle(tx: Transaction, row: Row, after: State, findings: list[Finding], **columns: Any) -> State:
     detail = {"codes": sorted({f.code for f in findings})}
     if "filing" in columns:
         detail["filing"] = columns["filing"]

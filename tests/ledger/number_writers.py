@@ -46,10 +46,12 @@ def write(url: str, writer: int, count: int) -> None:
         while todo:
             some, todo = todo[: (size := dice.randint(10, 80))], todo[size:]
             with ledger.begin() as tx:
+                fresh = {}
                 for case_no, case in some:
                     match = schedules.match(case, "T001", as_of=AS_OF)
                     assert isinstance(match, Match)
-                    tx.give_number(str(writer), case_no, assign(match, case, tx.next_serial).as_json())
+                    fresh[str(writer), case_no] = assign(match, case, tx.next_serial).as_json()
+                tx.give_numbers(fresh)
                 tx.chain.append("numbered", None, {"cases": len(some)})
 
 

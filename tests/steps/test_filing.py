@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from ingest import stages
 from ingest.ledger import Ledger
 from ingest.ledger.tables import number, record, sequence
 from ingest.model import Filing, State
@@ -18,13 +19,18 @@ from ingest.paths import SCHEMAS
 from ingest.schedule import ScheduleSet
 from ingest.schedule.lineage import Lineage, Succession
 from ingest.schedule.load import schedule_from_data
-from ingest.settings import Agency, ConfigError
-from ingest.steps.filing import Rules, file_record
+from ingest.settings import Agency, ConfigError, Home
+from ingest.stages import StageFailed
+from ingest.steps.filing import Rules, file_records
+from ingest.steps.receive import staged
+from ingest.workers import Workers
 
 T001 = json.loads((SCHEMAS / "schedules" / "T001-2024-V1.json").read_text("utf-8"))
 T009 = T001 | {"fonds_no": "T009", "fonds_name": "承继全宗", "schedule_id": "T009-SHY"}
 SCHEDULES = ScheduleSet([schedule_from_data(sheet, sheet["fonds_no"]) for sheet in (T001, T009)])
 REFORM = Lineage([Succession("T001", "T009", dt.date(2025, 3, 1))])
+REGISTERED = {"id": "a", "name": "测试局", "uscc": "11440100FAKE00021A", "region_code": "440100", "fonds_no": "T001",
+              "matter_type_scheme": "gd"}  # fmt: skip
 AS_OF = "2025-06-01T01:00:00+08:00"
 
 
@@ -60,7 +66,7 @@ def file(ledger: Ledger, name: str, what: dict[str, Any], *, case_no: str = "C1"
         tx.move(name, [State.LISTED], State.CHECKED, "checked", case_no=case_no)
     (checked,) = ledger.records(name, [State.CHECKED])
     with ledger.begin() as tx:
-        file_record(tx, Rules(SCHEDULES, lineage, terms), checked, what, who or agency())
+        file_records(tx, Rules(SCHEDULES, lineage, terms), [(checked, what, who or agency())])
     with ledger.read() as conn:
         return dict(conn.execute(sa.select(record).where(record.c.id == name)).one()._mapping)
 
@@ -116,3 +122,29 @@ def test_why_opening_is_proposed_and_what_the_unit_said_go_with_the_filing(ledge
     assert later["open_control"] == filing["open_control"] and later["unit_opinion"] == filing["unit_opinion"]
     assert not any("元数据" in r for r in later["open_reasons"])
     assert Filing.from_json(filing | {"schema": "x"}).as_json() == filing
+
+
+def test_a_class_whose_numbers_are_used_up_stops_only_its_own_records(home: Path) -> None:
+    """Three records of a batch: the full class fails and stays checked, the others are filed without a gap."""
+    (home / "config/schedules").mkdir(parents=True)
+    (home / "config/agencies.json").write_text(json.dumps({"agencies": [REGISTERED]}), "utf-8")
+    (home / "config/schedules/T001.json").write_text(json.dumps(T001, ensure_ascii=False), "utf-8")
+    at = Home.of(home)
+    years = {"r1": "2024-05-20", "r2": "2025-01-10", "r3": "2024-06-01"}
+    with Ledger(at.database_url) as ledger, Workers(at) as workers:
+        ledger.upgrade()
+        rows = [{"id": name, "source": "", "agency": "a", "delivery": name, "location": ""} for name in years]
+        with ledger.begin() as tx:
+            tx.add_batch("b", "run", AS_OF, rows)
+            tx.conn.execute(sa.insert(sequence).values(scope="档号:T001-ZY·XK·2025·D30", last=99_999))
+            for name, closed in years.items():
+                tx.move(name, [State.LISTED], State.CHECKED, "checked", case_no=name)
+                (folder := staged(at, "b", name)).mkdir(parents=True)
+                (folder / "record.json").write_text(json.dumps(case(closed), ensure_ascii=False), "utf-8")
+        for _ in range(2):  # and the next night the same
+            with pytest.raises(StageFailed, match="号已用尽"):
+                stages.file(at, ledger, "b", workers)
+        filed = {r["id"]: r["archival_code"] for r in ledger.records("b", [State.FILED])}
+        assert filed == {"r1": "T001-ZY·XK·2024·D30-00001", "r3": "T001-ZY·XK·2024·D30-00002"}
+        (stuck,) = ledger.records("b", [State.CHECKED])
+        assert (stuck["id"], stuck["failures"]) == ("r2", 2) and "99999" not in (stuck["archival_code"] or "")
