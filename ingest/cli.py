@@ -17,6 +17,7 @@ from ingest.schedule import cli as schedule_cli
 from ingest.servers import cli as servers_cli
 from ingest.settings import ConfigError, Home
 from ingest.signatures import cli as signatures_cli
+from ingest.staging import cli as staging_cli
 from ingest.store import cli as store_cli
 from ingest.transfer import cli as transfer_cli
 from ingest.trust import cli as trust_cli
@@ -53,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     schedule_cli.add_parser(commands)
     store_cli.add_parser(commands)
     held_cli.add_parser(commands)
+    staging_cli.add_parser(commands)
     _add_ingest(commands)
     _add_report(commands)
     audit_cli.add_parsers(commands)

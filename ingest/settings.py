@@ -36,13 +36,16 @@ class Agency:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Limits:
-    """What one delivery may cost. Sizes in bytes, times in seconds."""
+    """What one delivery may cost, and what staging may. Sizes in bytes, times in seconds."""
 
     metadata_bytes: int = 8 * 1024**2
     file_bytes: int = 20 * 1024**3
     files: int = 100_000
     record_seconds: float = 300.0
     worker_memory: int = 4 * 1024**3
+    # a batch begins only when so much of the home's disk is free, and staging holds no more than so much
+    free_bytes: int = 1024**3
+    staging_bytes: int = 1024**4
 
     @classmethod
     def load(cls, path: Path) -> Limits:

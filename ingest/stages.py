@@ -28,6 +28,7 @@ from ingest.model import State
 from ingest.schedule.numbers import NumberSpaceExhausted
 from ingest.settings import ConfigError, Home
 from ingest.sources import Delivery, SourceAway
+from ingest.staging.room import NoRoom, ensure_room
 from ingest.steps import acknowledge as ack
 from ingest.steps import check as check_step
 from ingest.steps import deposit as deposit_step
@@ -155,6 +156,10 @@ def _short(run_id: str) -> str:
 
 def receive(home: Home, ledger: Ledger, batch_id: str, workers: Workers) -> StageResult:
     """source → staging: one pass over every byte, fixity values taken, what was delivered before is recognised."""
+    try:
+        ensure_room(home)
+    except NoRoom as e:
+        raise StageFailed(str(e)) from e
     # in the batch's order: of two deliveries of the same version, the first listed is the record and the other the duplicate
     run = partial(workers.map, receive_step.work, ordered=True)
     return _over("receive", ledger, batch_id, State.LISTED, run, _received)

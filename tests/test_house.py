@@ -37,6 +37,7 @@ ROOMS = {
     "recovery": {"audit", "ledger", "model", "schedule", "settings", "steps", "store"},
     # between two nights: it reads what the stages left behind and puts records back to where a stage begins
     "held": {"findings", "ledger", "model", "paths", "schedule", "settings", "signatures", "sources", "steps"},
+    "staging": {"held", "ledger", "model", "settings", "steps"},  # looks at what the stages hold; they ask it for room
 }
 
 
