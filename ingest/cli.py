@@ -13,6 +13,7 @@ from ingest.audit import cli as audit_cli
 from ingest.checks import cli as checks_cli
 from ingest.held import cli as held_cli
 from ingest.recovery import cli as recovery_cli
+from ingest.reporting import cli as reporting_cli
 from ingest.schedule import cli as schedule_cli
 from ingest.servers import cli as servers_cli
 from ingest.settings import ConfigError, Home
@@ -56,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     held_cli.add_parser(commands)
     staging_cli.add_parser(commands)
     _add_ingest(commands)
-    _add_report(commands)
+    reporting_cli.add_parser(commands)
     audit_cli.add_parsers(commands)
     recovery_cli.add_parsers(commands)
     verify_cli.add_parsers(commands)
@@ -100,23 +101,6 @@ def _ingest(args: argparse.Namespace) -> int:
         print(json.dumps(report.as_json(), ensure_ascii=False))
     else:
         show.summary(report)
-    return 0
-
-
-def _add_report(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    p = commands.add_parser("report", help="一次运行的夜报 / the report of one run")
-    p.add_argument("run_id")
-    _add_home(p)
-    p.set_defaults(func=_report)
-
-
-def _report(args: argparse.Namespace) -> int:
-    from ingest import show
-    from ingest.ledger import Ledger
-    from ingest.report import report
-
-    with Ledger(Home.of(args.home).database_url) as ledger:
-        show.summary(report(ledger, args.run_id))
     return 0
 
 

@@ -12,6 +12,7 @@ from ingest import stages
 from ingest.ledger import Ledger
 from ingest.model import CST
 from ingest.report import NightReport, report
+from ingest.reporting import keep
 from ingest.settings import Home
 from ingest.stages import StageFailed, StageResult, Wanted
 from ingest.workers import Workers
@@ -37,10 +38,14 @@ def run_stage(stage: str, batch_id: str, home: Home | None = None) -> StageResul
 
 
 def summarise(run_id: str, home: Home | None = None) -> NightReport:
-    """The night's report from the ledger; raises StageFailed when records of the run are still on their way."""
+    """The night's report from the ledger, and the reports of the batches it finished, kept in the store.
+
+    Raises StageFailed when records of the run are still on their way, ClientError when the store does not take the reports.
+    """
     home = home or Home.of()
     with Ledger(home.database_url) as ledger:
         night = report(ledger, run_id)
+        keep.make_all(home, ledger, run_id)
     _whole(night)
     return night
 
@@ -87,6 +92,7 @@ def ingest(
         with ThreadPoolExecutor(_BATCHES_AT_ONCE) as threads:
             trouble = [t for t in threads.map(walk, range(len(batches))) if t is not None]
         night = report(ledger, run_id)
+        keep.make_all(home, ledger, run_id)
     anchor(as_of, home)
     if trouble:
         raise StageFailed("\n".join(trouble))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ingest.checks.virus import Scanner
     from ingest.findings import Finding
     from ingest.settings import Home
+    from sip.forms import Form
 
 _METADATA = "case.json"
 
@@ -57,6 +58,12 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         metavar="FOLDER",
         help="把每件的四性检测报告（HTML）写入该文件夹 / write a report for each record",
     )
+    parser.add_argument(
+        "--pdf",
+        type=Path,
+        metavar="OUT",
+        help="把各件的四性检测报告写成一个 PDF / one PDF of all the records' reports",
+    )
     parser.add_argument("--json", action="store_true", help="每件一行 JSON / one JSON object a line")
     parser.set_defaults(func=_check)
 
@@ -76,11 +83,14 @@ def _check(args: argparse.Namespace) -> int:
         return _NOT_JUDGED
     as_of = as_of if as_of.tzinfo else as_of.replace(tzinfo=CST)
     worst = _ACCEPTED
+    forms: list[Form] = []
     for path in _records(args.paths):
         try:
             findings, report = _judge(home, path, as_of, args.agency, scanner)
-            if args.report and report:
-                _write_report(args.report, path, report, as_of)
+            if report and (args.report or args.pdf):
+                forms.append(_form(report, as_of))
+                if args.report:
+                    _write_report(args.report, path, forms[-1])
         except (OSError, NotJudged, TrustError) as exc:
             sys.stderr.write(f"{path}: {exc}\n")
             worst = _NOT_JUDGED
@@ -88,7 +98,20 @@ def _check(args: argparse.Namespace) -> int:
         row = _row(path, findings)
         _print(row, findings, report.items if report else [], as_json=args.json)
         worst = max(worst, _ACCEPTED if row["accepted"] else _NOT_ACCEPTED)
+    if args.pdf and forms:
+        return max(worst, _write_pdf(args.pdf, forms))
     return worst
+
+
+def _write_pdf(path: Path, forms: list[Form]) -> int:
+    from sip.forms import FormsNotInstalled, to_pdf
+
+    try:
+        path.write_bytes(to_pdf(*forms))
+    except (FormsNotInstalled, OSError) as exc:
+        sys.stderr.write(f"{path}: {exc}\n")
+        return _NOT_JUDGED
+    return _ACCEPTED
 
 
 def _records(paths: list[Path]) -> Iterator[Path]:
@@ -131,12 +154,19 @@ def _judge(
     return report.findings, report
 
 
-def _write_report(folder: Path, path: Path, report: CheckReport, as_of: dt.datetime) -> None:
-    from ingest.checks.report import render
+def _write_report(folder: Path, path: Path, form: Form) -> None:
+    from sip.forms import to_html
 
     folder.mkdir(parents=True, exist_ok=True)
     whole = path.resolve()
-    (folder / f"{whole.parent.name} {whole.name}.html").write_text(render(report, as_of), "utf-8")
+    (folder / f"{whole.parent.name} {whole.name}.html").write_text(to_html(form), "utf-8")
+
+
+def _form(report: CheckReport, as_of: dt.datetime) -> Form:
+    from ingest.checks.report import of_record
+    from ingest.checks.reportform import check_report
+
+    return check_report(of_record(report, as_of))
 
 
 def _judge_file(path: Path, as_of: dt.datetime, trust: Any) -> list[Finding]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ingest.checks import accepted, archives, formats, items, materials, policy, readable, virus
+from ingest.checks.items import Circumstances
 from ingest.checks.ofdzip import BadZip
 from ingest.findings import Finding
 from ingest.metadata import validate
@@ -52,7 +53,8 @@ class CheckReport:
     """What the check stage found.
 
     ``findings`` include receive's; ``items`` are the results by item of DA/T 70; ``signatures`` one verdict a file;
-    ``evidence`` certificates and revocation lists by name; ``formats`` by payload path; ``record`` the canonical record.
+    ``evidence`` certificates and revocation lists by name; ``formats`` by payload path; ``record`` the canonical record;
+    ``circumstances`` what the items' results rest on besides.
     """
 
     findings: list[Finding]
@@ -61,6 +63,7 @@ class CheckReport:
     evidence: dict[str, bytes]
     formats: dict[str, dict[str, Any]]
     record: dict[str, Any]
+    circumstances: Circumstances
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -100,8 +103,9 @@ def run(case: dict[str, Any], files: Sequence[StagedFile], base: Path, context: 
             evidence |= report.verdict.evidence_files()
     found = {path: report.format for path, report in reports.items()}
     findings = accepted.soften(findings, context.decisions)
+    circumstances = Circumstances(engine)
     return CheckReport(
-        findings, items.results(findings, items.Circumstances(engine)), signatures, evidence, found, _record(case, files, found)
+        findings, items.results(findings, circumstances), signatures, evidence, found, _record(case, files, found), circumstances
     )  # fmt: skip
 
 
@@ -114,8 +118,9 @@ def _scan(files: Sequence[StagedFile], base: Path, scanner: virus.Scanner | None
     except virus.ScannerAway as exc:
         return None, [Finding("VIR-NOT-SCANNED", params={"detail": str(exc)})]
     codes = {virus.State.INFECTED: "VIR-FOUND", virus.State.NOT_SCANNED: "VIR-NOT-SCANNED"}
-    scans = [(file.source_path, scanner.scan(base / file.staged)) for file in files]
-    return engine, [
+    limit = policy.limits().whole_file_bytes
+    scans = [(file.source_path, virus.scan_file(scanner, base / file.staged, limit)) for file in files]
+    return engine, [Finding("VIR-SCANNED", params={"engine": engine})] + [
         Finding(codes[scan.state], path=path, params={"detail": scan.detail})
         for path, scan in scans
         if scan.state in codes

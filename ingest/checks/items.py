@@ -155,7 +155,7 @@ def _judge(
         return "fail", {}
     match item.mode:
         case "scanner":
-            return _judge_scan(item, found, circumstances.engine)
+            return _judge_scan(item, worst, circumstances.engine)
         case "manual":
             return "manual", item.note
         case "carrier":
@@ -179,8 +179,8 @@ def _judge(
 _ON_LINE = {"zh": "没有离线载体。", "en": "There is no off-line carrier."}
 
 
-def _judge_scan(item: Item, found: list[Finding], engine: str | None) -> tuple[str, Mapping[str, str]]:
+def _judge_scan(item: Item, worst: str, engine: str | None) -> tuple[str, Mapping[str, str]]:
     """Passed only if an engine answered and scanned everything; a file that it gave up on is for a person."""
     if engine is None:
         return "manual", item.note
-    return ("manual" if found else "pass"), {"zh": f"杀毒引擎：{engine}", "en": f"Engine: {engine}"}
+    return ("pass" if worst == "pass" else "manual"), {"zh": f"杀毒引擎：{engine}", "en": f"Engine: {engine}"}

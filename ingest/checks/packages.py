@@ -20,6 +20,7 @@ from ingest.schedule.numbers import parse_archival_code
 
 # The scope of archiving was decided when the record was filed; whoever receives or keeps it does not decide it again.
 _OF_ARCHIVING = {"MAT-MISSING", "MET-RESULT-NO-RECORD", "MET-NOT-ON-APPLICATION", "MET-NO-DIGEST"}
+_OF_THE_WHOLE = {"VIR-SCANNED"}  # said once, not of each record
 _TEMPLATES = ("DAT13", "DAT22")
 _GAPS_TOLD = 10
 
@@ -38,7 +39,8 @@ class RecordResult:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class PackageReport:
-    """What was found in a package. ``findings`` are all of them, those of a record with its 档号 before the path."""
+    """What was found in a package. ``findings`` are all of them, those of a record with its 档号 before the path;
+    ``whole`` those on the package itself."""
 
     stage: Stage
     name: str
@@ -46,6 +48,7 @@ class PackageReport:
     findings: list[Finding]
     items: list[dict[str, Any]]
     records: list[RecordResult]
+    whole: list[Finding]
     circumstances: Circumstances
 
     @property
@@ -82,7 +85,7 @@ def run(stage: Stage, subject: Subject, context: CheckContext) -> PackageReport:
     circumstances = Circumstances(scanner, subject.carrier, subject.restored)
     return PackageReport(
         stage, subject.name, str(sheet(stage)["standard"]), findings, results(findings, circumstances, stage), checked,
-        circumstances,
+        whole, circumstances,
     )  # fmt: skip
 
 
@@ -91,7 +94,7 @@ def _record(record: PackagedRecord, context: CheckContext) -> RecordResult:
     inner = dataclasses.replace(context, prior=())
     if record.case is not None:
         report = engine.run(record.case, record.files, record.base, inner)
-        findings += [finding for finding in report.findings if finding.code not in _OF_ARCHIVING]
+        findings += [finding for finding in report.findings if finding.code not in _OF_ARCHIVING | _OF_THE_WHOLE]
     else:
         for file in record.files:
             findings += engine.check_file(file, {}, record.base, inner).findings

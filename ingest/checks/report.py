@@ -1,129 +1,232 @@
-"""四性检测报告 of one record as a page of HTML: the form that archivists sign (head, items, what did not pass, conclusion).
+"""四性检测报告 as data: head, item rows, what did not pass, counts by nature and the conclusion, of a record, a package or a batch.
 
-One file without scripts, styles from elsewhere or pictures, so that it reads alike in thirty years. Everything that came
-from outside is escaped. Items judged by the machine and by people stand apart.
+The same object is written as JSON and printed by `ingest.checks.reportform`. Same inputs, same report: its number is made of
+its content.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
-from collections.abc import Iterable, Sequence
-from html import escape
-from typing import Any
+import hashlib
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
 
-from ingest.checks.engine import CheckReport
-from ingest.checks.items import Item, catalogue
+from ingest.checks.items import Circumstances, Item, Stage, catalogue, items_of, results, sheet, subject_code
 from ingest.findings import Finding, Severity, gravest
 from ingest.metadata.parts import rows, section, text, whole
 from ingest.model import CST
+from sip import canonical
 
-_NATURES = {"authenticity": "真实性", "integrity": "完整性", "usability": "可用性", "safety": "安全性"}
-_RESULTS = {"pass": "通过", "fail": "不通过", "warn": "有提示", "manual": "待人工", "not_applicable": "不适用"}
-_SEVERITIES = {"reject": "退回", "hold": "待人工决定", "remark": "提示", "info": "说明"}
-_CONCLUSIONS = {
-    Severity.REJECT: "不通过，退回报送单位",
-    Severity.HOLD: "待人工决定",
-    Severity.REMARK: "通过（有提示）",
-    Severity.INFO: "通过",
-    None: "通过",
-}
-_STYLE = """
-body{font-family:"Noto Serif CJK SC","Source Han Serif SC",SimSun,serif;max-width:60em;margin:2em auto;color:#111}
-h1{text-align:center;font-size:1.5em}h2{font-size:1.1em;margin-top:1.6em}
-table{border-collapse:collapse;width:100%;font-size:.9em}th,td{border:1px solid #555;padding:.3em .5em;vertical-align:top}
-th{background:#eee;font-weight:600;text-align:left}.fail{background:#fbdcdc}.manual{background:#fdf3d0}.warn{background:#fdf9e3}
-.note{color:#555;font-size:.85em}@media print{body{margin:0}tr{break-inside:avoid}}
-"""
+if TYPE_CHECKING:
+    from ingest.checks.engine import CheckReport
+    from ingest.checks.packages import PackageReport
+
+RESULTS = ("pass", "fail", "warn", "manual", "not_applicable")
+NATURES = {"authenticity": "真实性", "integrity": "完整性", "usability": "可用性", "safety": "安全性"}
+_TOLD = (Severity.REJECT, Severity.HOLD, Severity.REMARK)
 
 
-def render(report: CheckReport, as_of: dt.datetime) -> str:
-    """The report as an HTML document; same input, same text. ``as_of`` is the time of the check."""
-    record = report.record
-    shown = {item.code: item for item in catalogue()}
-    machine = [row for row in report.items if shown[row["code"]].mode in ("automatic", "scanner")]
-    others = [row for row in report.items if shown[row["code"]].mode not in ("automatic", "scanner")]
-    body = [
-        "<h1>四性检测报告</h1>",
-        _table(None, _head(record, report, as_of)),
-        "<h2>结论</h2>",
-        f"<p><b>{_CONCLUSIONS[gravest(report.findings)]}</b></p>",
-        _counts(report.items),
-        "<h2>未通过、待人工与提示</h2>",
-        _findings(report.findings),
-        "<h2>检测项目（系统检测）</h2>",
-        _items(machine, shown),
-        "<h2>检测项目（人工、后续环节与不适用）</h2>",
-        _items(others, shown),
-        "<h2>签署</h2>",
-        _table(None, [("检测人", ""), ("审核人", ""), ("单位（印章）", ""), ("日期", "")]),
-        '<p class="note">PDF/A 为文件自身的声明，未作符合性验证；图像逐段核对，未解码像素；人工项目未由系统判定。</p>',
+@dataclasses.dataclass(frozen=True, slots=True)
+class Part:
+    """One record as a report takes it: who it is, what was found, and whether it was checked at all.
+
+    What was refused at the door was not: then only the items that its findings name have a result.
+    """
+
+    name: str  # 档号, or 办件编号 where there is none yet
+    title: str
+    files: int
+    bytes: int
+    findings: Sequence[Finding]
+    circumstances: Circumstances
+    checked: bool = True
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Line:
+    """One item: how many records came to each result, and what was said of those that did not pass."""
+
+    item: Item
+    counts: Mapping[str, int]
+    note: str
+    fields: tuple[str, ...]
+
+    @property
+    def result(self) -> str:
+        """The result of the item as a whole: the gravest that any record has."""
+        order = ("fail", "manual", "warn", "pass", "not_applicable")
+        return next((result for result in order if self.counts[result]), "not_applicable")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Told:
+    """One finding that a reader must see: which record, which items, why, and what becomes of it."""
+
+    name: str
+    title: str
+    items: tuple[str, ...]
+    code: str
+    severity: str
+    place: str
+    zh: str
+    en: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Report:
+    """One 四性检测报告. ``head`` are further lines of its head (label → text); ``unchecked`` of its records
+    were refused or held at the door; ``conclusion`` is pass, remark, hold or reject."""
+
+    stage: Stage
+    subject: str
+    head: Mapping[str, str]
+    checked_at: dt.datetime
+    records: int
+    files: int
+    bytes: int
+    unchecked: int
+    scanner: str | None
+    lines: tuple[Line, ...]
+    told: tuple[Told, ...]
+    conclusion: str
+
+    @property
+    def number(self) -> str:
+        """报告编号: stage, day, and the beginning of the digest of the content."""
+        digest = hashlib.sha256(canonical.dumps(self._content())).hexdigest()[:12]
+        return f"{self.stage}-{self.checked_at.astimezone(CST):%Y%m%d}-{digest}"
+
+    def by_nature(self) -> dict[str, dict[str, int]]:
+        """Counts of items by nature and result."""
+        out = {nature: dict.fromkeys(RESULTS, 0) for nature in NATURES}
+        for line in self.lines:
+            out[line.item.nature][line.result] += 1
+        return out
+
+    def as_json(self) -> dict[str, Any]:
+        return {"schema": "guidang.check-report/1.0", "number": self.number, **self._content()}
+
+    def _content(self) -> dict[str, Any]:
+        data = sheet(self.stage)
+        return {
+            "stage": self.stage.value,
+            "standard": data["standard"],
+            "scheme_version": data["version"],
+            "software": software(),
+            "scanner": self.scanner,
+            "subject": self.subject,
+            "head": dict(self.head),
+            "checked_at": self.checked_at.isoformat(),
+            "records": self.records,
+            "files": self.files,
+            "bytes": self.bytes,
+            "unchecked": self.unchecked,
+            "items": [_line_json(line) for line in self.lines],
+            "by_nature": self.by_nature(),
+            "told": [dataclasses.asdict(told) for told in self.told],
+            "conclusion": self.conclusion,
+        }
+
+
+def _line_json(line: Line) -> dict[str, Any]:
+    item = line.item
+    return {
+        "code": item.code, "level2": item.level2, "nature": item.nature, "zh": item.zh, "en": item.en, "mode": item.mode,
+        "blocking": item.blocking, "result": line.result, "counts": dict(line.counts), "note": line.note,
+        "fields": list(line.fields),
+    }  # fmt: skip
+
+
+@cache
+def software() -> str:
+    """Name and version of this engine, for the head of a report."""
+    return f"Guidang {metadata.version('guidang')}"
+
+
+def of_parts(
+    stage: Stage, subject: str, head: Mapping[str, str], checked_at: dt.datetime, parts: Sequence[Part],
+    whole_package: Sequence[Finding] = (), items: Sequence[Mapping[str, Any]] | None = None,
+) -> Report:  # fmt: skip
+    """The report of several records; ``whole_package`` are findings on what holds them, ``items`` its own results if any."""
+    rows_of = [items] if items is not None else [_rows(part, stage) for part in parts]
+    codes = {item.code: dict.fromkeys(RESULTS, 0) for item in catalogue(stage)}
+    notes: dict[str, str] = {}
+    for found in rows_of:
+        for row in found:
+            codes[row["code"]][row["result"]] += 1
+            if row.get("note") and (row["result"] != "not_applicable" or row["code"] not in notes):
+                notes[row["code"]] = row["note"]["zh"]
+    fields: dict[str, dict[str, None]] = {}
+    for finding in [*whole_package, *(finding for part in parts for finding in part.findings)]:
+        for code in items_of(subject_code(finding), stage):
+            if finding.field and finding.weight is not Severity.INFO:
+                fields.setdefault(code, {})[finding.field] = None
+    lines = tuple(
+        Line(item, codes[item.code], notes.get(item.code, ""), tuple(fields.get(item.code, ()))[:5])
+        for item in catalogue(stage)
+    )
+    told = [_told("", "", finding, stage) for finding in whole_package if finding.weight in _TOLD]
+    told += [
+        _told(part.name, part.title, finding, stage)
+        for part in parts
+        for finding in part.findings
+        if finding.weight in _TOLD
     ]
-    title = escape(f"四性检测报告 {_case_no(record)}")
-    return (
-        '<!DOCTYPE html>\n<html lang="zh-CN"><head><meta charset="utf-8">'
-        f"<title>{title}</title><style>{_STYLE}</style></head><body>\n" + "\n".join(body) + "\n</body></html>\n"
+    told.sort(key=lambda t: _TOLD.index(Severity(t.severity)))
+    worst = gravest([*whole_package, *(finding for part in parts for finding in part.findings)])
+    scanners = sorted({part.circumstances.engine for part in parts if part.circumstances.engine})
+    return Report(
+        stage=stage,
+        subject=subject,
+        head=head,
+        checked_at=checked_at,
+        records=len(parts),
+        files=sum(part.files for part in parts),
+        bytes=sum(part.bytes for part in parts),
+        unchecked=sum(not part.checked for part in parts),
+        scanner="；".join(scanners) or None,
+        lines=lines,
+        told=tuple(told),
+        conclusion="pass" if worst in (None, Severity.INFO) else str(worst),
     )
 
 
-def _case_no(record: dict[str, Any]) -> str:
-    return text(section(record, "case"), "case_no") or ""
+def _rows(part: Part, stage: Stage) -> list[dict[str, Any]]:
+    found = results(part.findings, part.circumstances, stage)
+    if part.checked:
+        return found
+    return [row if row["findings"] else row | {"result": "not_applicable", "note": None} for row in found]
 
 
-def _head(record: dict[str, Any], report: CheckReport, as_of: dt.datetime) -> list[tuple[str, str]]:
+def _told(name: str, title: str, finding: Finding, stage: Stage) -> Told:
+    place = " ".join(part for part in (finding.path, finding.field) if part)
+    return Told(
+        name, title, items_of(subject_code(finding), stage), subject_code(finding), finding.weight.value, place,
+        finding.text("zh"), finding.text("en"),
+    )  # fmt: skip
+
+
+def of_record(report: CheckReport, checked_at: dt.datetime) -> Report:
+    """The report of one record at archiving."""
+    record = report.record
     about = section(record, "record")
+    case_no = text(section(record, "case"), "case_no") or ""
     files = [file for _, file in rows(record, "files")]
     size = sum(whole(section(file, "archived"), "size") or 0 for file in files)
-    return [
-        ("检测环节", "归档"),
-        ("办件编号", _case_no(record)),
-        ("题名", text(about, "title") or ""),
-        ("全宗", " ".join(part for part in (text(about, "fonds_no"), text(about, "fonds_unit")) if part)),
-        ("依据标准", "DA/T 70-2018"),
-        ("检测时间", as_of.astimezone(CST).strftime("%Y-%m-%d %H:%M:%S")),
-        ("件数、文件数、字节数", f"1 件，登记 {len(files)} 个文件，实收 {len(report.formats)} 个，{size} 字节"),
-    ]
+    head = {
+        "办件编号": case_no,
+        "题名": text(about, "title") or "",
+        "全宗": " ".join(part for part in (text(about, "fonds_no"), text(about, "fonds_unit")) if part),
+        "登记文件数": str(len(files)),
+    }
+    part = Part(case_no, head["题名"], len(report.formats), size, report.findings, report.circumstances)
+    return of_parts(Stage.GD, case_no, head, checked_at, [part])
 
 
-def _counts(items: Sequence[dict[str, Any]]) -> str:
-    lines = []
-    for nature, name in _NATURES.items():
-        own = [row["result"] for row in items if row["nature"] == nature]
-        lines.append((name, *(str(own.count(result)) for result in _RESULTS)))
-    return _table(("性质", *_RESULTS.values()), lines)
-
-
-def _findings(findings: Iterable[Finding]) -> str:
-    order = [Severity.REJECT, Severity.HOLD, Severity.REMARK]
-    told = sorted((f for f in findings if f.weight in order), key=lambda f: order.index(f.weight))
-    if not told:
-        return "<p>无。</p>"
-    lines = [(_SEVERITIES[f.weight], f.code, f.path or "", f.field or "", f.text("zh")) for f in told]
-    return _table(("处理", "代码", "文件", "元数据项", "说明"), lines)
-
-
-def _items(items: Iterable[dict[str, Any]], shown: dict[str, Item]) -> str:
-    out = ["<table><tr>" + "".join(f"<th>{h}</th>" for h in _COLUMNS) + "</tr>"]
-    for row in items:
-        item = shown[row["code"]]
-        note = row.get("note", {}).get("zh", "")
-        remark = "；".join(part for part in (note, "、".join(row["findings"])) if part)
-        cells = (
-            item.code, item.zh, _NATURES[item.nature], item.object, f"{item.method}（{item.basis}）",
-            _RESULTS[row["result"]], remark,
-        )  # fmt: skip
-        out.append(f'<tr class="{row["result"]}">' + "".join(f"<td>{escape(c)}</td>" for c in cells) + "</tr>")
-    return "\n".join([*out, "</table>"])
-
-
-_COLUMNS = ("编号", "检测项目", "类别", "检测对象", "检测方法和依据", "结果", "说明")
-
-
-def _table(header: tuple[str, ...] | None, lines: Iterable[tuple[str, ...]]) -> str:
-    """A table; without a header the first cell of each line is one."""
-    out = ["<table>"]
-    if header:
-        out.append("<tr>" + "".join(f"<th>{escape(h)}</th>" for h in header) + "</tr>")
-    for line in lines:
-        first = f"<th>{escape(line[0])}</th>" if header is None else f"<td>{escape(line[0])}</td>"
-        out.append("<tr>" + first + "".join(f"<td>{escape(cell)}</td>" for cell in line[1:]) + "</tr>")
-    return "\n".join([*out, "</table>"])
+def of_package(report: PackageReport, checked_at: dt.datetime, head: Mapping[str, str] | None = None) -> Report:
+    """The report of a package at transfer or in keeping."""
+    parts = [Part(r.archival_code, r.title, r.files, r.bytes, r.findings, report.circumstances) for r in report.records]
+    return of_parts(report.stage, report.name, head or {}, checked_at, parts, report.whole, report.items)

@@ -8,13 +8,18 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import io
 import socket
 import struct
 from pathlib import Path
 from typing import Protocol
 
+from ingest.checks.embedded import MOST, carries_text, decoded
+
 _CHUNK = 1 << 20
 _ANSWER_BYTES = 4096
+_HEAD = 64
+_LOOPBACK = ("localhost", "::1", "[::1]")
 _GAVE_UP = ("Heuristics.Limits.Exceeded", "Heuristics.Encrypted")
 
 
@@ -41,23 +46,55 @@ class Scanner(Protocol):
         """Engine and signature date, for the report. Raises ScannerAway."""
         ...
 
-    def scan(self, path: Path) -> Scan:
-        """One file. Raises OSError only if the file itself cannot be read."""
+    def scan(self, source: Path | bytes) -> Scan:
+        """One file, or bytes. Raises OSError only if the file itself cannot be read."""
         ...
 
 
+def scan_file(scanner: Scanner, path: Path, limit: int) -> Scan:
+    """One file and what it carries as base64 text; the first that is not clean decides.
+
+    A file of text longer than ``limit`` bytes is scanned as it is, but what it may carry is not, and that is said.
+    """
+    whole = scanner.scan(path)
+    if whole.state is not State.CLEAN:
+        return whole
+    with path.open("rb") as file:
+        if not carries_text(file.read(_HEAD)):
+            return whole
+    if path.stat().st_size > limit:
+        return Scan(State.NOT_SCANNED, f"文本大于 {limit} 字节，内嵌内容未检测 / embedded content not scanned")
+    for part in decoded(path.read_bytes()):
+        if not part:
+            return Scan(State.NOT_SCANNED, f"内嵌内容超过 {MOST} 处 / more than {MOST} embedded parts")
+        found = scanner.scan(part)
+        if found.state is not State.CLEAN:
+            return dataclasses.replace(found, detail=f"{found.detail} (base64)")
+    return whole
+
+
 class Clamd:
-    """A clamd at ``unix:/run/clamav/clamd.ctl`` or ``host:port``. Raises ValueError for another address."""
+    """A clamd at a unix socket (``unix:/run/clamav/clamd.ctl`` or just the path) or at ``host:port`` on this machine.
+
+    The protocol sends contents in the clear, so another machine must be asked for by name: ``tcp:host:port``. Raises
+    ValueError for another address.
+    """
 
     def __init__(self, address: str, timeout: float = 120.0) -> None:
         self._timeout = timeout
         kind, _, rest = address.partition(":")
-        if kind == "unix" and rest:
-            self._unix: str | None = rest
+        path = address if address.startswith("/") else rest if kind == "unix" else ""
+        if path:
+            self._unix: str | None = path
             return
-        host, _, port = address.rpartition(":")
+        host, _, port = (rest if kind == "tcp" else address).rpartition(":")
         if not host or not port.isdigit():
             raise ValueError(f"clamd 地址应为 unix:路径 或 主机:端口 / not an address of clamd: {address}")
+        if kind != "tcp" and not (host in _LOOPBACK or host.startswith("127.")):
+            raise ValueError(
+                f"clamd 在另一台主机上时内容会明文传输，确需如此请写 tcp:{address}"
+                f" / contents would go to another machine in the clear: write tcp:{address} if that is meant"
+            )
         self._unix = None
         self._host, self._port = host, int(port)
 
@@ -73,9 +110,9 @@ class Clamd:
             raise ScannerAway("empty answer")
         return answer
 
-    def scan(self, path: Path) -> Scan:
-        """Send one file to the engine."""
-        with path.open("rb") as file:
+    def scan(self, source: Path | bytes) -> Scan:
+        """Send one file, or bytes, to the engine."""
+        with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
             try:
                 with self._connect() as link:
                     link.sendall(b"zINSTREAM\0")

@@ -33,6 +33,7 @@ def work(home: Home, job: dict[str, Any]) -> dict[str, Any]:
         agency=house.agencies(home)[job["agency"]].raw,
         trust=house.trust(home),
         prior=findings_of(job["findings"]),
+        scanner=house.scanner(),
         decisions=job["decisions"] or (),
     )
     try:
@@ -53,4 +54,5 @@ def work(home: Home, job: dict[str, Any]) -> dict[str, Any]:
     (base / EVIDENCE).mkdir()
     for name, data in report.evidence.items():
         (base / EVIDENCE / name).write_bytes(data)
-    return {"findings": findings}
+    title = report.record.get("record", {}).get("title")
+    return {"findings": findings, "title": title if isinstance(title, str) else None}

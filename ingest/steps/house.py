@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ingest.checks.virus import Clamd, Scanner
 from ingest.review.force import in_use
 from ingest.schedule import ScheduleError, ScheduleSet
 from ingest.schedule.lineage import Lineage
@@ -67,6 +69,16 @@ def _stamp(folder: Path, pattern: str) -> Stamp:
     """What tells that a file was written anew: its inode, size and time."""
     found = [(str(file), file.stat()) for file in sorted(folder.glob(pattern))]
     return tuple((name, st.st_ino, st.st_size, st.st_mtime_ns) for name, st in found)
+
+
+@cache
+def scanner() -> Scanner | None:
+    """The anti-virus engine at ``GUIDANG_CLAMD``, if one is configured. Raises ConfigError for what is no address."""
+    address = os.environ.get("GUIDANG_CLAMD")
+    try:
+        return Clamd(address) if address else None
+    except ValueError as e:
+        raise ConfigError(f"GUIDANG_CLAMD: {e}") from None
 
 
 def store(home: Home) -> ObjectStore:

@@ -5,8 +5,10 @@ from case_samples import AGENCY, AS_OF, good_case
 from file_samples import GOOD, stage
 
 from ingest.checks import CheckContext, items, run
-from ingest.checks.report import render
+from ingest.checks.report import of_record
+from ingest.checks.reportform import check_report
 from ingest.signatures import TrustStore
+from sip.forms import to_html
 
 
 class _Text(HTMLParser):
@@ -26,7 +28,9 @@ def _page(tmp_path, **changes: object) -> tuple[str, _Text]:
     case = good_case(GOOD)
     case["record"] |= changes
     files = stage(tmp_path, {path: data for path, (data, _) in GOOD.items()})
-    page = render(run(case, files, tmp_path, CheckContext(AS_OF, AGENCY, TrustStore())), AS_OF)
+    page = to_html(
+        check_report(of_record(run(case, files, tmp_path, CheckContext(AS_OF, AGENCY, TrustStore())), AS_OF))
+    )
     parsed = _Text()
     parsed.feed(page)
     return page, parsed
@@ -35,9 +39,10 @@ def _page(tmp_path, **changes: object) -> tuple[str, _Text]:
 def test_the_report_has_head_items_and_conclusion(tmp_path) -> None:
     _, page = _page(tmp_path)
     words = set(page.words)
-    assert {"四性检测报告", "2024-03-21 01:00:00", "通过", "无。", "签署", good_case()["case"]["case_no"]} <= words
+    case_no = good_case()["case"]["case_no"]
+    assert {"四性检测报告", "2024-03-21 01:00:00（北京时间）", "通过", "无。", "六、签署", case_no} <= words
     for item in items.catalogue():
-        assert {item.code, item.zh} <= words
+        assert {item.level2, item.code, item.zh} <= words
     assert {"真实性", "完整性", "可用性", "安全性"} <= words
 
 
@@ -50,7 +55,8 @@ def test_the_report_has_head_items_and_conclusion(tmp_path) -> None:
 )
 def test_what_did_not_pass_is_listed(tmp_path, change, conclusion, code) -> None:
     _, page = _page(tmp_path, **change)
-    assert {conclusion, code} <= set(page.words)
+    assert conclusion in page.words
+    assert any(f"（{code}）" in word for word in page.words)
 
 
 def test_what_came_from_outside_is_text_and_never_markup(tmp_path) -> None:

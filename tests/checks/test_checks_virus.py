@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import os
 import shutil
 import socket
 import struct
@@ -13,10 +15,10 @@ from pathlib import Path
 
 import pytest
 from case_samples import AGENCY, AS_OF, good_case
-from file_samples import GOOD, stage
+from file_samples import GOOD, stage, zipped
 
 from ingest.checks import CheckContext, CheckReport, run
-from ingest.checks.virus import Clamd, Scan, ScannerAway, State
+from ingest.checks.virus import Clamd, Scan, ScannerAway, State, scan_file
 from ingest.signatures import TrustStore
 
 VERSION = "ClamAV 1.4.6/27412/Mon Sep  9 08:31:01 2026"
@@ -129,7 +131,9 @@ def test_an_engine_that_is_away_is_never_clean(tmp_path) -> None:
     assert client.scan(tmp_path / "file").state is State.NOT_SCANNED
 
 
-@pytest.mark.parametrize("address", ["", "unix:", "localhost", ":3310", "host:port"])
+@pytest.mark.parametrize(
+    "address", ["", "unix:", "localhost", ":3310", "127.0.0.1:port", "scanner.example:3310", "tcp:x"]
+)
 def test_what_is_no_address_is_refused(address) -> None:
     with pytest.raises(ValueError, match="clamd"):
         Clamd(address)
@@ -154,7 +158,7 @@ def _check(tmp_path: Path, address: str | None, last: bytes = b"") -> tuple[Chec
 )
 def test_the_record_is_judged_by_what_the_engine_found(engine, tmp_path, last, code, item, result) -> None:
     report, items = _check(tmp_path, engine, last)
-    assert [f.code for f in report.findings] == ([code] if code else [])
+    assert [f.code for f in report.findings] == ["VIR-SCANNED", *([code] if code else [])]
     assert items[item]["result"] == result
     if result != "fail":
         assert VERSION in items[item]["note"]["zh"]  # the date of the signatures belongs in the report
@@ -173,22 +177,107 @@ def test_an_engine_away_is_said_once(tmp_path) -> None:
     assert items["GD-4-2"]["result"] == "manual"
 
 
-@pytest.mark.skipif(shutil.which("clamd") is None, reason="clamd is not installed")
-def test_a_real_clamd_finds_what_its_database_names(tmp_path) -> None:
-    (tmp_path / "db").mkdir()
-    (tmp_path / "db/own.ndb").write_text(f"Test.Evil:0:*:{b'EVIL-BYTES'.hex()}\n")
-    control = tmp_path / "c.ctl"
-    (tmp_path / "clamd.conf").write_text(
-        f"DatabaseDirectory {tmp_path}/db\nLocalSocket {control}\nForeground yes\nSelfCheck 0\nAlertExceedsMax yes\n"
+@pytest.mark.parametrize(
+    "address", ["/run/clamd.ctl", "unix:/run/clamd.ctl", "127.0.0.1:3310", "tcp:scanner.example:3310"]
+)
+def test_what_is_an_address_is_taken(address) -> None:
+    Clamd(address)
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda packed: b'<?xml version="1.0"?><a><b>' + packed + b"</b></a>",
+        lambda packed: b'{"content": "' + packed + b'"}',
+        lambda packed: b"<a>\n" + b"\n".join(packed[i : i + 76] for i in range(0, len(packed), 76)) + b"\n</a>",
+    ],
+    ids=["xml", "json", "lines"],
+)
+def test_what_is_carried_as_base64_is_scanned_too(engine, tmp_path, wrap) -> None:
+    packed = base64.b64encode(b"x" * 100 + b"EVIL" + b"y" * 100)
+    (tmp_path / "file").write_bytes(wrap(packed))
+    assert Clamd(engine).scan(tmp_path / "file").state is State.CLEAN  # the engine alone does not see it
+    found = scan_file(Clamd(engine), tmp_path / "file", 1 << 20)
+    assert (found.state, found.detail) == (State.INFECTED, "Test.Evil.UNOFFICIAL (base64)")
+
+
+def test_more_than_can_be_looked_into_is_not_clean(engine, tmp_path) -> None:
+    packed = base64.b64encode(b"x" * 60)
+    (tmp_path / "file").write_bytes(b"<a>" + b"<b>".join([packed] * 1001))
+    assert scan_file(Clamd(engine), tmp_path / "file", 1 << 20).state is State.NOT_SCANNED
+    assert scan_file(Clamd(engine), tmp_path / "file", 1 << 10).state is State.NOT_SCANNED
+
+
+# ------------------------------------------------------------------------------------------------ the real engine
+
+# Put together here, so that no scanner finds this file itself.
+EICAR = "X5O!P%@AP[4\\PZX54(P^)7CC)7}$" + "EICAR-STANDARD-ANTIVIRUS" + "-TEST-FILE!$H+H*"
+
+
+@pytest.fixture(scope="session")
+def clamd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real clamd with one signature of our own: no network is needed, and nothing but that is found."""
+    if shutil.which("clamd") is None:
+        pytest.skip("clamd: apt-get install clamav-daemon")
+    folder = tmp_path_factory.mktemp("c")
+    (folder / "db").mkdir()
+    (folder / "db/own.ndb").write_text(f"Test.Eicar:0:*:{EICAR.encode().hex()}\n")
+    control = folder / "c.ctl"
+    (folder / "clamd.conf").write_text(
+        f"DatabaseDirectory {folder}/db\nLocalSocket {control}\nForeground yes\nSelfCheck 0\nAlertExceedsMax yes\n"
+        "AlertEncryptedArchive yes\nMaxFileSize 2M\nMaxScanSize 4M\nStreamMaxLength 8M\n"
     )
-    daemon = subprocess.Popen(["clamd", "-c", str(tmp_path / "clamd.conf")], stdout=subprocess.DEVNULL)
+    daemon = subprocess.Popen(["clamd", "-c", str(folder / "clamd.conf")], stdout=subprocess.DEVNULL)
     try:
-        for _ in range(200):
+        for _ in range(400):
             if control.exists():
                 break
             time.sleep(0.05)
-        (tmp_path / "file").write_bytes(b"..EVIL-BYTES..")
-        assert Clamd(f"unix:{control}").scan(tmp_path / "file").state is State.INFECTED
+        yield str(control)
     finally:
         daemon.terminate()
         daemon.wait(10)
+
+
+def _zip_under_a_password() -> bytes:
+    """The flag is enough: the engine does not try to decrypt."""
+    data = bytearray(zipped({"a.txt": EICAR.encode()}))
+    for mark, at in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        data[data.index(mark) + at] |= 1
+    return bytes(data)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("data", "state"),
+    [
+        ("归档\n".encode(), State.CLEAN),
+        (EICAR.encode(), State.INFECTED),
+        (zipped({"深/病毒.txt": EICAR.encode()}), State.INFECTED),
+        (b'<?xml version="1.0"?><a>' + base64.b64encode(EICAR.encode() + b" " * 60) + b"</a>", State.INFECTED),
+        (_zip_under_a_password(), State.NOT_SCANNED),
+        (os.urandom(3 << 20), State.NOT_SCANNED),
+        (os.urandom(9 << 20), State.NOT_SCANNED),
+    ],
+    ids=[
+        "clean",
+        "plain",
+        "in_a_zip",
+        "in_base64",
+        "under_a_password",
+        "beyond_max_file_size",
+        "beyond_the_stream_limit",
+    ],
+)
+def test_the_real_engine(clamd, tmp_path, data, state) -> None:
+    (tmp_path / "file").write_bytes(data)
+    assert scan_file(Clamd(clamd), tmp_path / "file", 64 << 20).state is state
+
+
+@pytest.mark.slow
+def test_a_record_checked_with_the_real_engine_says_which(clamd, tmp_path) -> None:
+    report, items = _check(tmp_path, clamd, EICAR.encode() + b"\n")
+    assert [(f.code, f.path) for f in report.findings] == [("VIR-SCANNED", None), ("VIR-FOUND", "过程文件/附.txt")]
+    assert items["GD-4-1"]["result"] == "pass"
+    assert items["GD-4-2"]["result"] == "fail"
+    assert (report.circumstances.engine or "").startswith("ClamAV ")

@@ -44,4 +44,8 @@ class NightHome:
 
     def stored(self) -> dict[str, tuple[str, int]]:
         """SHA-256 and size of every package and mark, as the store gives them; the chain's heads hold the clock."""
-        return {k: self.objects.digest(k) for k, _ in self.objects.listing() if not k.startswith((".", "chain/"))}
+        return {
+            k: self.objects.digest(k)
+            for k, _ in self.objects.listing()
+            if not k.startswith((".", "chain/", "reports/"))
+        }

@@ -1,15 +1,16 @@
-"""Forms on paper and in sheets: one neutral description of a form, printed as PDF or written as XLSX.
+"""Forms on paper, in sheets and on screen: one neutral description, printed as PDF, written as XLSX or as HTML.
 
     form = Form("归档文件目录", [Table([Column("序号", 1), Column("题名", 6)], [[1, "准予决定书"]])], landscape=True)
     pdf, sheet = to_pdf(form), to_xlsx(form)
 
-Needs the extra ``forms``; without it both raise FormsNotInstalled, which says what to install. Same forms, same bytes.
+PDF and XLSX need the extra ``forms``; without it they raise FormsNotInstalled, which says what to install. Same forms, same bytes.
 """
 
 from __future__ import annotations
 
 from sip.forms.model import (
     Align,
+    Block,
     Cell,
     Column,
     Field,
@@ -27,6 +28,7 @@ from sip.forms.model import (
 
 __all__ = [
     "Align",
+    "Block",
     "Cell",
     "Column",
     "Field",
@@ -41,6 +43,7 @@ __all__ = [
     "Table",
     "Text",
     "ticked",
+    "to_html",
     "to_pdf",
     "to_xlsx",
 ]
@@ -53,6 +56,13 @@ class FormsNotInstalled(Exception):
         super().__init__(
             f"缺少 {missing}：打印表格需安装 guidang[forms] / forms need the extra guidang[forms]: {missing} is missing"
         )
+
+
+def to_html(*forms: Form) -> str:
+    """One page without scripts; everything in it is text. Needs nothing installed."""
+    from sip.forms.html import write
+
+    return write(forms)
 
 
 def to_pdf(*forms: Form) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Iterator, Sequence
 from functools import partial
 
@@ -101,7 +102,9 @@ class _Setter:
         if form.subtitle:
             self.centred(form.subtitle, 9.5, "song")
         self.y += 4
-        for block in form.blocks:
+        for block, after in itertools.zip_longest(form.blocks, form.blocks[1:]):
+            if isinstance(block, Heading):  # stands with the beginning of what it heads
+                self.keep(30 + self.beginning(after))
             self.place(block)
         for number, page in enumerate(self.pages, 1):
             self.foot(page, f"第 {number} 页　共 {len(self.pages)} 页")
@@ -113,7 +116,6 @@ class _Setter:
             case Fields():
                 self.fields(block)
             case Heading():
-                self.keep(14.0 * _LEAD + 46)  # a heading stands with some of what it heads
                 self.y += 8
                 self.lines(block.text, 11.0, "hei")
             case Text():
@@ -126,6 +128,17 @@ class _Setter:
                 self.signatures(block)
             case PageBreak():
                 self.turn()
+
+    def beginning(self, block: Block | None) -> float:
+        """How much of a block must stand on one page at least, no more than half a page."""
+        height = 20.0
+        if isinstance(block, Table):
+            widths = self.widths(block)
+            rows = list(itertools.islice(self.body(block, widths), 1))
+            height = sum(max(cell.height for cell in row) for row in (self.head(block, widths), *rows))
+        elif isinstance(block, Signatures):
+            height = _BOX
+        return min(height, (self.bottom - MARGIN) / 2)
 
     # -------------------------------------------------------------------------------------------- pages and lines
 
@@ -198,16 +211,21 @@ class _Setter:
             x += cell.width
         self.y = top + height
 
-    def table(self, table: Table) -> None:
+    def widths(self, table: Table) -> list[float]:
         shares = sum(column.width for column in table.columns)
-        widths = [column.width / shares * self.room for column in table.columns]
-        head = [
+        return [column.width / shares * self.room for column in table.columns]
+
+    def head(self, table: Table, widths: Sequence[float]) -> list[_Cell]:
+        return [
             self.cell(column.title, width, Align.CENTER, "hei", 8.5, _SHADE)
             for column, width in zip(table.columns, widths, strict=True)
         ]
+
+    def table(self, table: Table) -> None:
+        widths = self.widths(table)
+        head = self.head(table, widths)
         top = max(cell.height for cell in head)
-        # with its first row, which may be tall: a few lines of it are enough to begin
-        self.keep(top + 40)
+        self.keep(self.beginning(table))
         self.row(head)
         for cells in self.body(table, widths):
             for piece in _pieces(cells, self.bottom - MARGIN - top):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 _NOT_FIRST = "，。、；：？！）〕】》〉」』”’％…—·,.;:?!)]}%"  # 行首禁则
 _NOT_LAST = "（〔【《〈「『“‘([{"  # 行尾禁则
-_UNITS = re.compile(rf"[{re.escape(_NOT_LAST)}]*(?:[0-9A-Za-z_/+=@#&*-]+|.)[{re.escape(_NOT_FIRST)}]*", re.DOTALL)
+_UNITS = re.compile(rf"[{re.escape(_NOT_LAST)}]*(?:[0-9A-Za-z_/+=@#&*.-]+|.)[{re.escape(_NOT_FIRST)}]*", re.DOTALL)
 
 
 def shown(text: str, has: Callable[[str], bool]) -> str:
