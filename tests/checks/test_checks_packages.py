@@ -23,7 +23,7 @@ from ingest.checks.virus import Scan, State
 from ingest.findings import Finding
 from ingest.settings import Limits
 from ingest.signatures import TrustStore
-from ingest.sources.folder import FolderDelivery
+from ingest.sources import local_delivery
 from ingest.steps.receive import receive
 
 Results = Mapping[str, str]
@@ -144,7 +144,7 @@ def _broken_deliveries(tmp_path: Path) -> Iterator[list[Finding]]:
         elif change == "missing":
             first.unlink()
         (into := tmp_path / f"into{number}").mkdir()
-        yield receive(FolderDelivery(folder), into, Limits()).findings
+        yield receive(local_delivery(folder), into, Limits()).findings
 
 
 def _at_archiving(tmp_path: Path, good: Subject) -> Iterator[Results]:
