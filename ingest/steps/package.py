@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,9 @@ from ingest.schedule import terms
 from ingest.settings import Agency, Home
 from ingest.steps import check, house
 from ingest.steps.receive import findings_of, staged
-from sip import canonical, premis, xml
-from sip.archived import as_archived
+from sip import canonical, jsonstream, premis, xml, xmltext
+from sip.archived import measured
+from sip.jsonstream import Rows
 from sip.package import FixityError, PackagePlan, PayloadFile, publish, write_package
 
 # The written form of a package, not the release: after an upgrade in the middle of a night the same record must still give
@@ -29,15 +31,16 @@ def local_package(home: Home, batch_id: str, record_id: str) -> Path:
 
 
 def work(home: Home, job: dict[str, Any]) -> dict[str, Any]:
-    """Worker side of the package stage; ``job`` is the record's ledger row."""
+    """Worker side of the package stage; ``job`` is the record's ledger row (its ``files`` are used up)."""
     base = staged(home, job["batch_id"], job["id"])
     final = local_package(home, job["batch_id"], job["id"])
     final.parent.mkdir(parents=True, exist_ok=True)
     attempt = final.with_name(f".{job['id']}-{os.getpid()}.attempt")
     try:
-        result = write_package(attempt, plan(job, base, house.agencies(home)[job["agency"]]))
+        with tempfile.TemporaryDirectory(prefix=f".{job['id']}-", dir=final.parent) as scratch:
+            result = write_package(attempt, plan(job, base, house.agencies(home)[job["agency"]], Path(scratch)))
         publish(attempt, final)
-    except (FixityError, FileNotFoundError) as e:
+    except (FixityError, FileNotFoundError, jsonstream.BadJson) as e:
         return {"staging_lost": str(e)}
     finally:
         attempt.unlink(missing_ok=True)
@@ -45,44 +48,79 @@ def work(home: Home, job: dict[str, Any]) -> dict[str, Any]:
             "key": object_key(Filing.from_json(job["filing"]), job["version"])}  # fmt: skip
 
 
-def plan(job: Mapping[str, Any], base: Path, agency: Agency) -> PackagePlan:
-    """What goes into the package of a record whose staging folder is ``base``."""
+def plan(job: Mapping[str, Any], base: Path, agency: Agency, scratch: Path) -> PackagePlan:
+    """What goes into the package of a record whose staging folder is ``base``.
+
+    A record of very many files is never held whole: its documents are written to ``scratch`` file by file, with the same
+    bytes as they would have from memory. Uses up ``job["files"]``.
+    """
     filing = Filing.from_json(job["filing"])
     as_of = dt.datetime.fromisoformat(job["as_of"])
-    record = archived_record(json.loads((base / check.RECORD).read_bytes()), filing, agency, as_of)
-    described = as_archived(record)
-    tags = {
-        "record.json": canonical.dumps(record),
-        "filing.json": canonical.dumps({"schema": "guidang.filing/1.0", **filing.as_json(), **_terms(filing, agency)}),
-        "checks.json": (base / check.CHECKS).read_bytes(),
-        "signatures.json": (base / check.SIGNATURES).read_bytes(),
-        "base_info.xml": xml.base_info(described),
-        "process_info.xml": xml.process_info(described),
-        "premis.xml": premis.build(
-            described,
-            _history(job, filing, as_of),
-            premis.Agent(agency.uscc, agency.name, "organization"),
-            premis.Agent("guidang", "Guidang 归档", "software", PACKAGE_FORM),
-        ),
+    large = (base / check.RECORD).stat().st_size > _IN_MEMORY
+    rest, files = _record(base / check.RECORD, large)
+    rest = archived_record(rest, filing, agency, as_of)
+    described = {**rest, "files": files.each(measured) if isinstance(files, Rows) else [measured(f) for f in files]}
+    agents = (
+        premis.Agent(agency.uscc, agency.name, "organization"),
+        premis.Agent("guidang", "Guidang 归档", "software", PACKAGE_FORM),
+    )
+    documents = {
+        "base_info.xml": xml.base_info_pieces(described),
+        "process_info.xml": xml.process_info_pieces(described),
+        "premis.xml": premis.pieces(described, _history(job, filing, as_of), *agents),
     }
+    tags: dict[str, bytes | Path] = {
+        "filing.json": canonical.dumps({"schema": "guidang.filing/1.0", **filing.as_json()}),
+        "checks.json": _small_or_path(base / check.CHECKS),
+        "signatures.json": _small_or_path(base / check.SIGNATURES),
+    }
+    if large:
+        tags |= {name: xmltext.render_to(scratch / name, pieces) for name, pieces in documents.items()}
+        with (scratch / "record.json").open("wb") as out:
+            out.writelines(canonical.pieces(rest, "files", files))
+        tags["record.json"] = scratch / "record.json"
+    else:
+        tags |= {name: xmltext.render(pieces) for name, pieces in documents.items()}
+        tags["record.json"] = canonical.dumps({**rest, "files": files})
     for item in sorted((base / check.EVIDENCE).iterdir()):
         tags[f"{check.EVIDENCE}/{item.name}"] = item.read_bytes()
     return PackagePlan(
         identifier=filing.electronic_record_code,
         version=job["version"],
         as_of=as_of,
-        payload=[
-            PayloadFile(f.path, base / f.staged, f.size, f.sha256, f.sm3, f.crc32)
-            for f in (StagedFile.from_json(d) for d in job["files"])
-        ],
+        payload=_payload(job["files"], base),
         tags=tags,
         bag_info=[
             ("Source-Organization", agency.name),
             ("Bag-Group-Identifier", f"{filing.fonds_no}/{filing.category}/{filing.year}"),
             ("Internal-Sender-Identifier", job["case_no"]),
-            ("External-Description", str(record["record"].get("title", ""))),
+            ("External-Description", str(rest["record"].get("title", ""))),
         ],
     )
+
+
+_IN_MEMORY = 4 << 20  # bytes of a document; beyond, it goes by way of the disk
+
+
+def _record(path: Path, large: bool) -> tuple[dict[str, Any], list[Any] | Rows]:
+    """The record as the check stage left it, and its files."""
+    if large:
+        return jsonstream.load(path, "files")
+    rest = json.loads(path.read_bytes())
+    return rest, rest.pop("files")
+
+
+def _small_or_path(path: Path) -> bytes | Path:
+    return path if path.stat().st_size > _IN_MEMORY else path.read_bytes()
+
+
+def _payload(files: list[dict[str, Any]], base: Path) -> list[PayloadFile]:
+    """The plan's payload; takes the rows one by one out of ``files``, so that a hundred thousand are not there twice."""
+    out = []
+    while files:
+        f = StagedFile.from_json(files.pop())
+        out.append(PayloadFile(f.path, f"{base}/{f.staged}", f.size, f.sha256, f.sm3, f.crc32))
+    return out
 
 
 def _history(job: Mapping[str, Any], filing: Filing, as_of: dt.datetime) -> list[premis.Event]:

@@ -11,10 +11,11 @@ def as_archived(record: Mapping[str, Any]) -> dict[str, Any]:
 
     A file that the archive has not measured stays as given; the producer's own path is kept as ``source_path``.
     """
-    return {**record, "files": [_measured(f) for f in record["files"]]}
+    return {**record, "files": [measured(f) for f in record["files"]]}
 
 
-def _measured(f: Mapping[str, Any]) -> dict[str, Any]:
+def measured(f: Mapping[str, Any]) -> dict[str, Any]:
+    """One file of a record as `as_archived` gives it."""
     own = f.get("archived")
     if not isinstance(own, Mapping) or not isinstance(digest := own.get("digest"), Mapping):
         return dict(f)

@@ -6,6 +6,7 @@ import codecs
 import dataclasses
 import hashlib
 import re
+from collections.abc import Collection, Iterator, Mapping
 
 from sip import names
 from sip.faults import Fault, fault
@@ -43,10 +44,14 @@ class Declaration:
     encoding: str
 
 
-def lines(text: str) -> list[str]:
+def lines(text: str) -> Iterator[str]:
     """Lines ended by LF, CR or CRLF, and by nothing else; the last end may be missing."""
-    out = _LINE_END.split(text)
-    return out[:-1] if out and not out[-1] else out
+    at = 0
+    for end in _LINE_END.finditer(text):
+        yield text[at : end.start()]
+        at = end.end()
+    if at < len(text):
+        yield text[at:]
 
 
 def decode(data: bytes, encoding: str, path: str, faults: list[Fault]) -> str | None:
@@ -70,7 +75,7 @@ def declaration(data: bytes, faults: list[Fault]) -> Declaration:
         malformed("byte-order mark")
         data = data[3:]
     try:
-        found = lines(data.decode("utf-8"))
+        found = list(lines(data.decode("utf-8")))
     except UnicodeDecodeError:
         malformed("not UTF-8")
         return Declaration((1, 0), "UTF-8")
@@ -142,10 +147,12 @@ class Manifest:
     digests: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
-def manifest(text: str, path: str, version: tuple[int, int], present: set[str], faults: list[Fault]) -> Manifest:
-    """Read a manifest. ``present`` are the files of the bag: they decide what a doubtful spelling of older versions means."""
+def manifest(text: str, path: str, version: tuple[int, int], present: Collection[str], faults: list[Fault]) -> Manifest:
+    """Read a manifest. ``present`` are the files of the bag: they decide what a doubtful spelling of older versions means. Given
+    as a mapping, its values are the strings to use for them, so that a hundred thousand paths are not kept once a manifest."""
     kind = MANIFEST.fullmatch(path)
     assert kind is not None
+    same = present if isinstance(present, Mapping) else {}
     out = Manifest(path, kind[2], kind[1] is not None)
     digest = hasher(out.algorithm)
     width = digest.digest_size * 2 if digest else None
@@ -166,12 +173,17 @@ def manifest(text: str, path: str, version: tuple[int, int], present: set[str], 
         elif listed in out.digests:
             faults.append(fault("PKG-MANIFEST-REPEATED", path, line=number, listed=listed))
         else:
-            out.digests[listed] = value
+            out.digests[same.get(listed, listed)] = value
     return out
 
 
 def _path(
-    written: str, manifest_path: str, number: int, version: tuple[int, int], present: set[str], faults: list[Fault]
+    written: str,
+    manifest_path: str,
+    number: int,
+    version: tuple[int, int],
+    present: Collection[str],
+    faults: list[Fault],
 ) -> str:
     if written.startswith("*") and written not in present:
         faults.append(fault("PKG-MANIFEST-STAR", manifest_path, line=number))
@@ -198,7 +210,7 @@ def _out_of_scope(path: str, is_tag: bool, version: tuple[int, int]) -> str | No
     return None
 
 
-def fetch(text: str, path: str, version: tuple[int, int], present: set[str], faults: list[Fault]) -> list[str]:
+def fetch(text: str, path: str, version: tuple[int, int], present: Collection[str], faults: list[Fault]) -> list[str]:
     """The payload paths that fetch.txt lists. No address is ever visited."""
     out = []
     for number, line in enumerate(lines(text), 1):

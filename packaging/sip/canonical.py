@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 
@@ -16,6 +17,24 @@ def dumps(obj: Any) -> bytes:
     _require_string_keys(obj)
     text = json.dumps(obj, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
     return text.encode() + b"\n"
+
+
+def pieces(members: Mapping[str, Any], array: str, rows: Iterable[Any]) -> Iterator[bytes]:
+    """`dumps` of ``{**members, array: list(rows)}`` in pieces, for an array too long for memory."""
+    opened = "{"
+    for name in sorted({*members, array}):
+        yield f"{opened}{json.dumps(name, ensure_ascii=False)}:".encode()
+        opened = ","
+        if name == array:
+            yield b"["
+            comma = b""
+            for row in rows:
+                yield comma + dumps(row)[:-1]
+                comma = b","
+            yield b"]"
+        else:
+            yield dumps(members[name])[:-1]
+    yield b"}\n"
 
 
 def _require_string_keys(obj: Any) -> None:

@@ -5,8 +5,8 @@ Both are untrusted: JSON with doubled keys, NaN or endless nesting and XML with 
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,63 +14,55 @@ from typing import Any
 from lxml import etree
 
 from sip.faults import Fault, fault
+from sip.jsonstream import BadJson, members
 from sip.premis import FILE_ID, NS, RECORD_ID
 
 RECORD, PREMIS = "metadata/record.json", "metadata/premis.xml"
-# A longer one belongs to a record of tens of thousands of files; its manifests are checked, its claims only where memory allows.
-MAX_BYTES = 32 << 20
+# A record of a hundred thousand files has a tenth of this. What is longer is digested, its claims are not read.
+MAX_BYTES = 2 << 30
+_IN_MEMORY = 4 << 20  # a PREMIS document of up to this size is judged as a whole, with all its faults
 
 Fact = Mapping[str, str]  # {"size", "sha256", "sm3"} of a payload file as found
 FactOf = Callable[[str], Fact | None]  # by path below the bag's folder; None where there is no such payload file
+Read = Callable[[str], Iterable[bytes] | None]
 
 
-def check(
-    identifier: str | None, payload: Sequence[str], fact: FactOf, read: Callable[[str], bytes | None]
-) -> Iterator[Fault]:
+def check(identifier: str | None, payload: Sequence[str], fact: FactOf, read: Read) -> Iterator[Fault]:
     """Every claim that does not hold. ``identifier`` is the bag's folder name, None where it may have been renamed; ``payload`` the
-    paths of all payload files; ``read`` gives a metadata file, or None where it is missing or cannot be read (which the caller
-    has said)."""
+    paths of all payload files; ``read`` gives a metadata file in pieces (asked for twice), or None where it is missing or cannot
+    be read (which the caller has said). Nothing is held whole: a record may have very many files."""
     code: str | None = identifier
     if (data := read(RECORD)) is not None:
         try:
-            record = _json(data)
-            yield from _record_faults(record, identifier, payload, fact)
-            code = str(record["record"]["electronic_record_code"])
-        except _Bad as e:
+            about = _about(data)
+            yield from _record_faults(about, _files(read(RECORD) or ()), identifier, payload, fact)
+            code = str(about["electronic_record_code"])
+        except BadJson as e:
             yield fault("PKG-RECORD", RECORD, reason=str(e))
     if (data := read(PREMIS)) is not None:
         yield from _premis_faults(data, code, payload, fact)
 
 
-class _Bad(Exception):
-    """The document cannot be read as what it should be."""
+def _about(data: Iterable[bytes]) -> dict[str, Any]:
+    """The ``record`` of the document, once its whole text has been seen to be what it should be."""
+    about: Any = None
+    files = False
+    for name, value in members(data, "files"):
+        if name == "record":
+            about = value
+        elif name == "files":
+            files = True
+            if not (isinstance(value, dict) and isinstance(_archived(value).get("path"), str)):
+                raise BadJson("a file without a path")
+    if not isinstance(about, dict) or not files:
+        raise BadJson("no record and files")
+    if not isinstance(about.get("electronic_record_code"), str):
+        raise BadJson("no electronic_record_code")
+    return about
 
 
-def _json(data: bytes) -> dict[str, Any]:
-    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        out = dict(pairs)
-        if len(out) != len(pairs):
-            raise _Bad("a key is given twice")
-        return out
-
-    def refuse(constant: str) -> None:
-        raise _Bad(f"{constant} is not JSON")
-
-    try:
-        found = json.loads(data.decode("utf-8"), object_pairs_hook=once, parse_constant=refuse)
-    except (ValueError, RecursionError) as e:
-        raise _Bad(str(e)) from e
-    if (
-        not isinstance(found, dict)
-        or not isinstance(found.get("record"), dict)
-        or not isinstance(found.get("files"), list)
-    ):
-        raise _Bad("no record and files")
-    if not all(isinstance(f, dict) and isinstance(_archived(f).get("path"), str) for f in found["files"]):
-        raise _Bad("a file without a path")
-    if not isinstance(found["record"].get("electronic_record_code"), str):
-        raise _Bad("no electronic_record_code")
-    return found
+def _files(data: Iterable[bytes]) -> Iterator[Mapping[str, Any]]:
+    return (_archived(value) for name, value in members(data, "files") if name == "files")
 
 
 def _archived(f: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -86,13 +78,16 @@ def _archived(f: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _record_faults(
-    record: Mapping[str, Any], identifier: str | None, payload: Sequence[str], fact: FactOf
+    about: Mapping[str, Any],
+    files: Iterable[Mapping[str, Any]],
+    identifier: str | None,
+    payload: Sequence[str],
+    fact: FactOf,
 ) -> Iterator[Fault]:
-    about = record["record"]
     if identifier is not None and about["electronic_record_code"] != identifier:
         yield fault("PKG-RECORD", RECORD, reason=f"电子文件号 {about['electronic_record_code']} ≠ {identifier}")
     listed: set[str] = set()
-    for f in map(_archived, record["files"]):
+    for f in files:
         path = "data/" + f["path"]
         if path in listed:
             yield fault("PKG-RECORD", RECORD, reason=f"{f['path']} is described twice")
@@ -115,25 +110,87 @@ def _record_faults(
             yield fault("PKG-CLAIM", RECORD, document=RECORD, what=key, claimed=str(about[key]), actual=str(actual))
 
 
-def _premis_faults(data: bytes, code: str | None, payload: Sequence[str], fact: FactOf) -> Iterator[Fault]:
+def _premis_faults(data: Iterable[bytes], code: str | None, payload: Sequence[str], fact: FactOf) -> Iterator[Fault]:
+    found: list[Fault] = []
+    try:
+        found += _object_faults(_objects(data), code, payload, fact)
+    except _BadPremis as e:  # what its objects say is then not worth telling
+        found = [fault("PKG-PREMIS", PREMIS, reason=reason) for reason in e.reasons]
+    yield from found
+
+
+class _BadPremis(Exception):
+    """The document is not PREMIS; ``reasons`` say why."""
+
+    def __init__(self, *reasons: str) -> None:
+        super().__init__(*reasons)
+        self.reasons = reasons
+
+
+def _objects(data: Iterable[bytes]) -> Iterator[etree._Element]:
+    """The objects of a PREMIS document, valid by its schema. Raises _BadPremis, for a long document when the fault is met."""
+    start = bytearray()
+    pieces = iter(data)
+    for piece in pieces:
+        start += piece
+        if len(start) > _IN_MEMORY:
+            yield from _objects_one_by_one(itertools.chain([bytes(start)], pieces))
+            return
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
     try:
-        root = etree.fromstring(data, parser)
+        root = etree.fromstring(bytes(start), parser)
     except etree.XMLSyntaxError as e:
-        yield fault("PKG-PREMIS", PREMIS, reason=str(e))
-        return
-    document: Any = root.getroottree().docinfo
-    if document.doctype:
-        yield fault("PKG-PREMIS", PREMIS, reason="it has a DTD")
-        return
+        raise _BadPremis(str(e)) from e
+    _refuse_dtd(root)
     schema = _schema()
     if not schema.validate(root):
         errors: Any = schema.error_log
-        for error in errors[:20]:
-            yield fault("PKG-PREMIS", PREMIS, reason=f"line {error.line}: {error.message}")
-        return
+        raise _BadPremis(*(f"line {error.line}: {error.message}" for error in errors[:20]))
+    yield from root.iterfind(f"{{{NS}}}object")
+
+
+def _objects_one_by_one(data: Iterable[bytes]) -> Iterator[etree._Element]:
+    reader: Any = etree.iterparse(
+        _Pieces(data), events=("end",), tag=(_n("object"), _n("relatedObjectIdentifier")), schema=_schema(),
+        resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False,
+    )  # fmt: skip
+    try:
+        for _, element in reader:
+            _refuse_dtd(element)
+            if element.tag == _n("object"):
+                yield element
+            element.clear()  # also of the list of parts, which is as long as the record has files
+            while element.getprevious() is not None:
+                del element.getparent()[0]
+    except etree.XMLSyntaxError as e:
+        raise _BadPremis(str(e)) from e
+
+
+class _Pieces:
+    """Pieces of bytes as a file that is read forward, as the XML parser wants it."""
+
+    def __init__(self, pieces: Iterable[bytes]) -> None:
+        self._pieces = iter(pieces)
+        self._left = b""
+
+    def read(self, size: int) -> bytes:
+        if not self._left:
+            self._left = next(self._pieces, b"")
+        out, self._left = self._left[:size], self._left[size:]
+        return out
+
+
+def _refuse_dtd(element: etree._Element) -> None:
+    document: Any = element.getroottree().docinfo
+    if document.doctype:
+        raise _BadPremis("it has a DTD")
+
+
+def _object_faults(
+    objects: Iterable[etree._Element], code: str | None, payload: Sequence[str], fact: FactOf
+) -> Iterator[Fault]:
     described: set[str] = set()
-    for entry in root.iterfind(f"{{{NS}}}object"):
+    for entry in objects:
         ids = {
             _text(i, "objectIdentifierType"): _text(i, "objectIdentifierValue")
             for i in entry.iter(_n("objectIdentifier"))

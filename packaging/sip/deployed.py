@@ -9,7 +9,8 @@ together lose nothing.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sip import extension, formmap
@@ -67,8 +68,8 @@ def describe(record: Mapping[str, Any]) -> Document:
         _held(formmap.written(FORM["record"], record)),
         [
             FileEntry(held(group), held(str(f.get("seq", ""))), _held(pairs), index[id(f)])
-            for group, files in grouped(record).items()
-            for f, pairs in file_texts(files)
+            for group in folders(record)
+            for f, pairs in file_texts(in_folder(record, group))
         ],
         [
             Business(
@@ -106,19 +107,26 @@ def business_texts(event: Mapping[str, Any], agents: Mapping[Any, Mapping[str, A
     return formmap.written(FORM["event"], {"status": "历史行为"} | dict(event)) + formmap.written(FORM["agent"], agent)
 
 
-def grouped(record: Mapping[str, Any]) -> dict[str, list[Mapping[str, Any]]]:
-    """The files by folder, the form's three folders first, also where they are empty."""
-    groups: dict[str, list[Mapping[str, Any]]] = {g: [] for g in GROUPS}
-    for f in record["files"]:
-        groups.setdefault(str(f.get("group", "")), []).append(f)
-    return groups
+def folders(record: Mapping[str, Any]) -> list[str]:
+    """The folders of the files: the form's three first, also where they are empty."""
+    return list(dict.fromkeys((*GROUPS, *(_folder(f) for f in record["files"]))))
+
+
+def in_folder(record: Mapping[str, Any], folder: str) -> Iterator[Mapping[str, Any]]:
+    """The files of one folder; nothing is kept, so ``record["files"]`` may be read from a file each time."""
+    return (f for f in record["files"] if _folder(f) == folder)
+
+
+def _folder(f: Mapping[str, Any]) -> str:
+    return str(f.get("group", ""))
 
 
 def file_texts(
-    files: Sequence[Mapping[str, Any]],
+    files: Iterable[Mapping[str, Any]],
 ) -> Iterator[tuple[Mapping[str, Any], list[tuple[str, str]]]]:
     """Each file of one folder with its elements; no two have the same computer_file_name."""
-    pairs = (formmap.written(FORM["file"], f) for f in files)
+    files, same = itertools.tee(files)
+    pairs = (formmap.written(FORM["file"], f) for f in same)
     return zip(files, formmap.unique_names(pairs, _BASENAME), strict=True)
 
 

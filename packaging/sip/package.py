@@ -38,7 +38,7 @@ class PayloadFile:
     a plan have ``sha512``, the package has manifests of it too."""
 
     path: str
-    source: Path | Callable[[], Iterable[bytes]]
+    source: Path | str | Callable[[], Iterable[bytes]]
     size: int
     sha256: str
     sm3: str
@@ -235,10 +235,10 @@ class _Writer:
         self._members.append(Member(name, self._at, size))
 
     def _copy(
-        self, path: str, source: Path | Callable[[], Iterable[bytes]], size: int, crc32: int, buffer: memoryview
+        self, path: str, source: Path | str | Callable[[], Iterable[bytes]], size: int, crc32: int, buffer: memoryview
     ) -> None:
         crc, left = 0, size
-        for piece in _read(source, buffer) if isinstance(source, Path) else source():
+        for piece in source() if callable(source) else _read(Path(source), buffer):
             if len(piece) > left:
                 raise FixityError(path, f"the staged file is longer than the {size} bytes received")
             crc = zlib.crc32(piece, crc)

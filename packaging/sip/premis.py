@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sip.xmltext import element, moment, render, text
@@ -59,10 +59,11 @@ def build(record: Mapping[str, Any], events: Sequence[Event], archive: Agent, so
 
 
 def pieces(record: Mapping[str, Any], events: Sequence[Event], archive: Agent, software: Agent) -> Iterator[str]:
-    """`build` in pieces (without the XML declaration), for records too large for memory."""
+    """`build` in pieces (without the XML declaration), for records too large for memory: ``record["files"]`` is gone through
+    several times and may be read from a file each time."""
     about: Mapping[str, Any] = record["record"]
     code = text(about["electronic_record_code"])
-    files: Sequence[Mapping[str, Any]] = record["files"]
+    files: Iterable[Mapping[str, Any]] = record["files"]
     yield f'<premis xmlns="{NS}" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" version="3.0">\n'
     yield from _representation(about, code, files)
     for f in files:
@@ -84,7 +85,7 @@ def pieces(record: Mapping[str, Any], events: Sequence[Event], archive: Agent, s
     yield "</premis>\n"
 
 
-def _representation(about: Mapping[str, Any], code: str, files: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def _representation(about: Mapping[str, Any], code: str, files: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     yield f'  <object xsi:type="representation">\n    {_identifier("objectIdentifier", RECORD_ID, code)}\n'
     if about.get("archival_code"):
         yield f"    {_identifier('objectIdentifier', '档号', text(about['archival_code']))}\n"
@@ -128,7 +129,7 @@ def _file(code: str, f: Mapping[str, Any]) -> str:
     )
 
 
-def _event(code: str, number: int, event: Event, agents: str, files: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def _event(code: str, number: int, event: Event, agents: str, files: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     at = moment(event.at)
     yield (
         f"  <event>\n    {_identifier('eventIdentifier', EVENT_ID, f'{code}/event/{number}')}\n"

@@ -7,6 +7,7 @@ address in a package is visited. Signatures are not judged here. Run it as ``pyt
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import sys
@@ -170,7 +171,7 @@ class _Check:
         info = "package-info.txt" if self._version <= (0, 95) else "bag-info.txt"
         if (text := self._tag_text(info)) is not None:
             self._info = bagtext.fields(text, info, self._version, self._faults)
-        present = set(self._files)
+        present = {path: path for path in self._files}
         for path in sorted(p for p in self._files if "/" not in p and bagtext.MANIFEST_LIKE.fullmatch(p)):
             if not bagtext.MANIFEST.fullmatch(path):
                 self._say("PKG-MANIFEST-NAME", path)
@@ -198,13 +199,7 @@ class _Check:
         if item.size > _MAX_TAG_FILE:
             self._say("PKG-TAG-TOO-LARGE", path, size=item.size)
             return None
-        out = bytearray()
-        try:
-            for piece in self._container.chunks(item):
-                out += piece
-        except Damaged:
-            pass  # said when it is digested; what could be read is judged as it is
-        return bytes(out)
+        return b"".join(self._as_far_as_it_goes(item))
 
     # -- content
 
@@ -289,12 +284,18 @@ class _Check:
             return None
         return {"size": str(item.size)} | {a: found[path] for a, found in self._digests.items() if path in found}
 
-    def _metadata(self, path: str) -> bytes | None:
+    def _metadata(self, path: str) -> Iterator[bytes] | None:
         item = self._files.get(path)
-        if item is not None and item.size > claims.MAX_BYTES:
+        if item is None:
+            return None
+        if item.size > claims.MAX_BYTES:
             self._say("PKG-CLAIMS-UNREAD", path, size=item.size)
             return None
-        return self._tag_bytes(path)
+        return self._as_far_as_it_goes(item)
+
+    def _as_far_as_it_goes(self, item: Item) -> Iterator[bytes]:
+        with contextlib.suppress(Damaged):  # said when it is digested; what could be read is judged as it is
+            yield from self._container.chunks(item)
 
     def _check_oxum(self) -> None:
         values = [v for label, v in self._info if label.lower() == "payload-oxum"]

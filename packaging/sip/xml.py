@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sip import formmap
-from sip.deployed import FORM, agents_of, business_id, business_texts, file_texts, grouped
+from sip.deployed import FORM, agents_of, business_id, business_texts, file_texts, folders, in_folder
 from sip.xmltext import element, render, text
 
 Record = Mapping[str, Any]
@@ -24,14 +24,15 @@ def base_info(record: Record) -> bytes:
 
 
 def base_info_pieces(record: Record) -> Iterator[str]:
-    """`base_info` in pieces (without the XML declaration), for records too large for memory."""
+    """`base_info` in pieces (without the XML declaration), for records too large for memory: ``record["files"]`` is gone
+    through several times and may be read from a file each time."""
     yield "<base_info>\n"
     for name, value in formmap.written(FORM["record"], record):
         yield f"  {element(name, value)}\n"
     yield "  <fileset>\n"
-    for number, (group, files) in enumerate(grouped(record).items(), 1):
+    for number, group in enumerate(folders(record), 1):
         yield f'    <folder id="{number}" title="{text(group)}">\n'
-        for f, pairs in file_texts(files):
+        for f, pairs in file_texts(in_folder(record, group)):
             lines = "".join(f"        {element(name, value)}\n" for name, value in pairs)
             yield f'      <file id="{text(f.get("seq"))}">\n{lines}      </file>\n'
         yield "    </folder>\n"
@@ -45,10 +46,11 @@ def process_info(record: Record, management: Sequence[Mapping[str, Any]] = ()) -
     "opinion", "status", "files": [seq]}``; ``management`` events may name their agent outright: ``{"agent": {"type", "name",
     "org_code"}}``.
     """
-    return render(_process_pieces(record, management))
+    return render(process_info_pieces(record, management))
 
 
-def _process_pieces(record: Record, management: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def process_info_pieces(record: Record, management: Sequence[Mapping[str, Any]] = ()) -> Iterator[str]:
+    """`process_info` in pieces (without the XML declaration)."""
     agents = agents_of(record)
     code = element("electronic_record_code", formmap.get(record, ("record", "electronic_record_code")))
     yield f"<process_info>\n  {code}\n"

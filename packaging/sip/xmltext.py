@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from sip.zipformat import CHINA
@@ -55,3 +56,11 @@ def moment(value: dt.datetime | str | None) -> dt.datetime | None:
 def render(pieces: Iterable[str]) -> bytes:
     """A document as bytes, its declaration first."""
     return (DECLARATION + "".join(pieces)).encode()
+
+
+def render_to(path: Path, pieces: Iterable[str]) -> Path:
+    """The same into a file, for documents too large for memory; returns ``path``."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        file.write(DECLARATION)
+        file.writelines(pieces)
+    return path

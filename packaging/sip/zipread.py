@@ -35,7 +35,7 @@ class Entry:
     the directory, (0, 0) where the directory is lost."""
 
     name: str
-    raw_name: bytes
+    spelt: bytes | None  # the name's own bytes, None where they are simply its UTF-8
     flags: int
     method: int
     stamp: tuple[int, int]
@@ -46,6 +46,10 @@ class Entry:
     start: int
     line: tuple[int, int] = (0, 0)
     unix_mode: int = 0
+
+    @property
+    def raw_name(self) -> bytes:
+        return self.name.encode() if self.spelt is None else self.spelt
 
     @property
     def is_folder(self) -> bool:
@@ -230,7 +234,8 @@ class Zip:
             start = at + z.LOCAL.size + name_len + extra_len
             if len(rest) < name_len + extra_len or flags & 8:
                 return
-            yield Entry(_name(raw, flags)[0], raw, flags, method, (time, date), crc, packed, size, at, start)
+            name = _name(raw, flags)[0]
+            yield Entry(name, _spelt(name, raw), flags, method, (time, date), crc, packed, size, at, start)
             at = start + packed
             seen += 1
             if self._most is not None and seen > self._most:
@@ -310,8 +315,15 @@ def _central_entry(data: bytes, at: int, base: int) -> tuple[Entry, int]:
     mode = external >> 16 if made >> 8 == 3 else 0
     name = _name(raw, flags)[0]
     return Entry(
-        name, raw, flags, method, (time, date), crc, packed, size, offset, 0, (base + at, end - at), mode
+        name, _spelt(name, raw), flags, method, (time, date), crc, packed, size, offset, 0, (base + at, end - at), mode
     ), end  # fmt: skip
+
+
+def _spelt(name: str, raw: bytes) -> bytes | None:
+    try:
+        return None if name.encode() == raw else raw
+    except UnicodeEncodeError:  # its bytes are no UTF-8
+        return raw
 
 
 def _broken_line(data: bytes, last: int, at: int) -> int:
