@@ -54,7 +54,7 @@ def lines(text: str) -> Iterator[str]:
         yield text[at:]
 
 
-def decode(data: bytes, encoding: str, path: str, faults: list[Fault]) -> str | None:
+def decode(data: bytes | bytearray, encoding: str, path: str, faults: list[Fault]) -> str | None:
     """The text of a tag file, or None with a fault; a byte-order mark is taken off and said."""
     if data.startswith(codecs.BOM_UTF8) and codecs.lookup(encoding).name == "utf-8":
         faults.append(fault("PKG-TAG-BOM", path))
@@ -65,7 +65,7 @@ def decode(data: bytes, encoding: str, path: str, faults: list[Fault]) -> str | 
         return None
 
 
-def declaration(data: bytes, faults: list[Fault]) -> Declaration:
+def declaration(data: bytes | bytearray, faults: list[Fault]) -> Declaration:
     """Read bagit.txt; where it is malformed, a fault and the likeliest meaning (1.0, UTF-8), so that the rest is judged too."""
 
     def malformed(reason: str) -> None:

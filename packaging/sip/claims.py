@@ -43,6 +43,29 @@ def check(identifier: str | None, payload: Sequence[str], fact: FactOf, read: Re
         yield from _premis_faults(data, code, payload, fact)
 
 
+class _Ticks:
+    """Which of the payload files have been met; a mark each, for there may be very many."""
+
+    def __init__(self, payload: Sequence[str]) -> None:
+        self._payload = payload
+        self._index = {path: n for n, path in enumerate(payload)}
+        self._met = bytearray(len(payload))
+        self._others: set[str] = set()
+
+    def tick(self, path: str) -> bool:
+        """Note that ``path`` is met; True where it was before."""
+        if (n := self._index.get(path)) is None:
+            before = path in self._others
+            self._others.add(path)
+            return before
+        before, self._met[n] = bool(self._met[n]), 1
+        return before
+
+    def left(self) -> list[str]:
+        """The payload files not met, sorted."""
+        return sorted(path for path, met in zip(self._payload, self._met, strict=True) if not met)
+
+
 def _about(data: Iterable[bytes]) -> dict[str, Any]:
     """The ``record`` of the document, once its whole text has been seen to be what it should be."""
     about: Any = None
@@ -86,12 +109,11 @@ def _record_faults(
 ) -> Iterator[Fault]:
     if identifier is not None and about["electronic_record_code"] != identifier:
         yield fault("PKG-RECORD", RECORD, reason=f"电子文件号 {about['electronic_record_code']} ≠ {identifier}")
-    listed: set[str] = set()
+    listed = _Ticks(payload)
     for f in files:
         path = "data/" + f["path"]
-        if path in listed:
+        if listed.tick(path):
             yield fault("PKG-RECORD", RECORD, reason=f"{f['path']} is described twice")
-        listed.add(path)
         found = fact(path)
         if found is None:
             yield fault("PKG-RECORD", RECORD, reason=f"{f['path']} is described but not in the package")
@@ -99,7 +121,7 @@ def _record_faults(
         for key in ("size", "sha256", "sm3"):
             if key in found and str(f.get(key)) != found[key]:
                 yield fault("PKG-CLAIM", path, document=RECORD, what=key, claimed=str(f.get(key)), actual=found[key])
-    for path in sorted(set(payload) - listed):
+    for path in listed.left():
         yield fault("PKG-CLAIM", path, document=RECORD, what="file", claimed="-", actual="in the package")
     totals = {
         "total_files": len(payload),
@@ -189,7 +211,7 @@ def _refuse_dtd(element: etree._Element) -> None:
 def _object_faults(
     objects: Iterable[etree._Element], code: str | None, payload: Sequence[str], fact: FactOf
 ) -> Iterator[Fault]:
-    described: set[str] = set()
+    described = _Ticks(payload)
     for entry in objects:
         ids = {
             _text(i, "objectIdentifierType"): _text(i, "objectIdentifierValue")
@@ -200,7 +222,7 @@ def _object_faults(
         if FILE_ID not in ids:
             continue
         path = ids[FILE_ID].partition("/")[2]
-        described.add(path)
+        described.tick(path)
         found = fact(path)
         if found is None:
             yield fault("PKG-PREMIS", PREMIS, reason=f"{path} is described but not in the package")
@@ -212,7 +234,7 @@ def _object_faults(
         for key, claimed in claims.items():
             if key in found and claimed != found[key]:
                 yield fault("PKG-CLAIM", path, document=PREMIS, what=key, claimed=claimed, actual=found[key])
-    for path in sorted(set(payload) - described):
+    for path in described.left():
         yield fault("PKG-CLAIM", path, document=PREMIS, what="file", claimed="-", actual="in the package")
 
 

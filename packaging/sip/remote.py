@@ -1,7 +1,7 @@
 """Packages that stay where they are: listing, reading one member and verifying by range requests.
 
 A store is asked for ranges only; nothing of the package is kept on disk. The caller gives a function that reads a range, e.g. an S3
-``GetObject`` with ``Range``. Reading on doubles each request up to 16 MiB; jumping elsewhere begins small again.
+``GetObject`` with ``Range``. Reading on doubles each request up to 4 MiB; jumping elsewhere begins small again.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from sip.container import Item
 from sip.zipread import Zip
 
-_FIRST, _MOST, _KEPT = 66_000, 16 << 20, 4  # the first holds an end record with the longest comment
+_FIRST, _MOST, _KEPT = 66_000, 4 << 20, 4  # the first holds an end record with the longest comment
 
 
 class RangeFile(io.RawIOBase):

@@ -192,14 +192,17 @@ class _Check:
         data = self._tag_bytes(path)
         return None if data is None else bagtext.decode(data, self._encoding, path, self._faults)
 
-    def _tag_bytes(self, path: str) -> bytes | None:
+    def _tag_bytes(self, path: str) -> bytes | bytearray | None:
         item = self._files.get(path)
         if item is None:
             return None
         if item.size > _MAX_TAG_FILE:
             self._say("PKG-TAG-TOO-LARGE", path, size=item.size)
             return None
-        return b"".join(self._as_far_as_it_goes(item))
+        out = bytearray()  # grows in place: a manifest of a hundred thousand files is not there twice
+        for piece in self._as_far_as_it_goes(item):
+            out += piece
+        return out
 
     # -- content
 

@@ -11,6 +11,7 @@ import os
 import struct
 import zlib
 from collections.abc import Iterator
+from functools import lru_cache
 from io import RawIOBase
 from typing import BinaryIO
 
@@ -315,8 +316,14 @@ def _central_entry(data: bytes, at: int, base: int) -> tuple[Entry, int]:
     mode = external >> 16 if made >> 8 == 3 else 0
     name = _name(raw, flags)[0]
     return Entry(
-        name, _spelt(name, raw), flags, method, (time, date), crc, packed, size, offset, 0, (base + at, end - at), mode
+        name, _spelt(name, raw), flags, method, _stamp(time, date), crc, packed, size, offset, 0, (base + at, end - at), mode
     ), end  # fmt: skip
+
+
+@lru_cache(64)
+def _stamp(time: int, date: int) -> tuple[int, int]:
+    """One tuple for all members of one time, as a package of a hundred thousand has them."""
+    return time, date
 
 
 def _spelt(name: str, raw: bytes) -> bytes | None:
