@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,6 +16,7 @@ from ingest.findings import Finding, Severity
 from ingest.ledger import Ledger
 from ingest.ledger.tables import batch, event, record
 from ingest.model import State
+from sip import canonical
 
 
 @dataclasses.dataclass(slots=True)
@@ -41,7 +43,8 @@ class NightReport:
     """The night in figures.
 
     ``causes`` maps a finding code to how many records it stopped, most first, and ``examples`` to one such finding;
-    ``seconds`` is first to last event; ``away`` says of which agencies the source could not be listed, and why.
+    ``seconds`` is first to last event; ``away`` says of which agencies the source could not be listed, and why; ``released`` how
+    many held records of earlier nights went on in this one, by what let them go (decision, schedule, trust).
     """
 
     run_id: str
@@ -50,6 +53,7 @@ class NightReport:
     examples: dict[str, Finding]
     seconds: float
     away: dict[str, str]
+    released: dict[str, int]
 
     @property
     def total(self) -> AgencyLine:
@@ -69,6 +73,7 @@ class NightReport:
             "total": dataclasses.asdict(self.total),
             "causes": self.causes,
             "sources_away": self.away,
+            "released": self.released,
             "seconds": round(self.seconds, 1),
         }
 
@@ -89,6 +94,7 @@ def report(ledger: Ledger, *run_ids: str) -> NightReport:
             .join(batch, batch.c.id == record.c.batch_id)
             .where(batch.c.run_id.in_(run_ids))
         ).all()
+        released = _released(conn, run_ids)
         away = {agency: why for run in run_ids for agency, why in visits.away(conn, run).items()}
         ends = conn.execute(
             sa.select(sa.func.min(event.c.at), sa.func.max(event.c.at))
@@ -120,7 +126,17 @@ def report(ledger: Ledger, *run_ids: str) -> NightReport:
         examples,
         _span(*ends),
         away,
+        released,
     )
+
+
+def _released(conn: sa.Connection, run_ids: Iterable[str]) -> dict[str, int]:
+    """How many held records these runs let go, by what did."""
+    said = [
+        event.c.detail.contains(f'"run":{canonical.dumps(run).decode().strip()}', autoescape=True) for run in run_ids
+    ]
+    details = conn.execute(sa.select(event.c.detail).where(event.c.kind.in_(("released", "returned")), sa.or_(*said)))
+    return dict(Counter(str(json.loads(detail)["by"]) for detail in details.scalars()))
 
 
 def _stopping(findings: list[Mapping[str, Any]]) -> list[Finding]:

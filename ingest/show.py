@@ -14,6 +14,7 @@ from ingest.stages import StageResult
 # a log has no width of its own; 80 columns would break every Chinese line
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
 
+RELEASED = {"decision": "人的决定 decision", "schedule": "条款或裁定 schedule", "trust": "信任库 trust"}
 STAGE_NAMES = {
     "receive": "接收 receive",
     "check": "四性检测 check",
@@ -42,6 +43,9 @@ def summary(report: NightReport) -> None:
     console.print(table)
     for agency, why in report.away.items():
         console.print(f"[bold red]{agency}[/]  {why}")
+    if report.released:
+        causes = "，".join(f"{RELEASED.get(by, by)} {count}" for by, count in report.released.items())
+        console.print(f"放行的待定件 / held records that went on: {causes}")
     if not report.total.received and not report.away:
         console.print(
             "没有新的办件：此前已全部处理，未重复归档。 / Nothing new: all was taken before, nothing is archived twice."

@@ -102,7 +102,7 @@ def discover(
     archive dates in these records is dated so. Run again for the same run, it returns the same batches, and further ones
     for what has come since. What was held and may go on by now, goes on with its own batch.
     """
-    release_held(home, ledger, as_of)
+    release_held(home, ledger, as_of, run_id)
     visited = visits.visit(home, ledger, wanted.source, dt.datetime.fromisoformat(as_of).date())
     listed = {
         record_id(d): {"source": wanted.source, "agency": d.agency, "delivery": d.name, "location": d.location}

@@ -35,18 +35,18 @@ _BY_SCHEDULE = ("FIL-UNSCHEDULED", "FIL-NOT-IN-SCOPE", "FIL-NO-SCHEDULE")
 _BACK = [State.PACKAGED, State.FILED, State.CHECKED, State.RECEIVED, State.LISTED]
 
 
-def release_held(home: Home, ledger: Ledger, as_of: str) -> dict[str, int]:
+def release_held(home: Home, ledger: Ledger, as_of: str, run_id: str) -> dict[str, int]:
     """Let go what can go; returns how many by reason (decision, schedule, trust). ``as_of`` is the run's logical time."""
     note_rulings(ledger, home.schedules)
     done: Counter[str] = Counter()
     for group in _groups(_decided(ledger)):
         with ledger.begin() as tx:
             for row, decision in group:
-                done["decision"] += _carry_out(tx, home, row, decision, as_of)
+                done["decision"] += _carry_out(tx, home, row, decision, as_of, run_id)
     for group in _groups(_by_itself(home, ledger, as_of)):
         with ledger.begin() as tx:
             for row, reason in group:
-                done[reason["by"]] += _let_go(tx, home, row, reason, as_of)
+                done[reason["by"]] += _let_go(tx, home, row, reason | {"run": run_id}, as_of)
     return {by: count for by, count in done.items() if count}
 
 
@@ -66,7 +66,7 @@ def _decided(ledger: Ledger) -> list[tuple[Row, Row]]:
     return [(rows[d.record_id], dict(d._mapping)) for d in decisions]
 
 
-def _carry_out(tx: Transaction, home: Home, row: Row, decision: Row, as_of: str) -> int:
+def _carry_out(tx: Transaction, home: Home, row: Row, decision: Row, as_of: str, run_id: str) -> int:
     standing = open_decision(tx, row["id"])
     if standing is None or standing["id"] != decision["id"] or standing["status"] != DECIDED:
         return 0  # another run was faster, or it was withdrawn in between
@@ -76,7 +76,7 @@ def _carry_out(tx: Transaction, home: Home, row: Row, decision: Row, as_of: str)
         tx.chain.append("held_void", row["id"], {"decision": decision["id"], "codes": list(asked.codes)})
         return 0
     action = Action(decision["action"])
-    detail = {"by": "decision", "decision": decision["id"], "action": action.value}
+    detail = {"by": "decision", "run": run_id, "decision": decision["id"], "action": action.value}
     if action is Action.RETURN:
         moved = _return(tx, row, decision, detail, as_of)
     elif action is Action.NEXT_VERSION:

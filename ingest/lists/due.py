@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from ingest.ledger import Ledger
 from ingest.ledger.tables import record
 from ingest.model import State
+from ingest.schedule import terms
 
 
 class Kind(enum.StrEnum):
@@ -23,7 +24,7 @@ class Kind(enum.StrEnum):
 
 COLUMNS = (
     "archival_code", "electronic_record_code", "title", "agency", "case_no", "version", "fonds_no", "category", "year",
-    "retention_code", "retention_end", "open_due", "transfer_due", "open_control", "object_key",
+    "retention_code", "retention_start", "retention_end", "open_due", "transfer_due", "open_control", "open_reasons", "object_key",
 )  # fmt: skip
 _ARCHIVED = (State.DEPOSITED.value, State.ACKNOWLEDGED.value)
 
@@ -37,7 +38,7 @@ def due(ledger: Ledger, kind: Kind, before: dt.date, fonds_no: str | None = None
     wanted = (day < before.isoformat()) & record.c.state.in_(_ARCHIVED)
     if fonds_no is not None:
         wanted &= record.c.fonds_no == fonds_no
-    columns = [record.c[name] for name in COLUMNS if name != "open_control"]
+    columns = [record.c[name] for name in COLUMNS if name in record.c]
     with ledger.read() as conn:
         rows = conn.execute(
             sa.select(*columns, record.c.filing)
@@ -45,7 +46,13 @@ def due(ledger: Ledger, kind: Kind, before: dt.date, fonds_no: str | None = None
             .order_by(day, record.c.archival_code, record.c.version, record.c.id)
         ).all()
     newest = {row.archival_code: row for row in rows}
-    return [
-        {name: row.filing["open_control"] if name == "open_control" else getattr(row, name) for name in COLUMNS}
-        for row in newest.values()
-    ]
+    return [_listed(row) for row in newest.values()]
+
+
+def _listed(row: Any) -> dict[str, Any]:
+    more = {
+        "open_control": row.filing["open_control"],
+        "open_reasons": "；".join(row.filing.get("open_reasons", ())),
+        "retention_start": terms.retention_start(row.year).isoformat(),
+    }
+    return {name: more[name] if name in more else getattr(row, name) for name in COLUMNS}

@@ -67,7 +67,8 @@ def test_every_held_record_leaves_by_decision_in_the_next_night(night_home: Nigh
     assert main(["schedule", "rule", matter["implementation_code"], *ruling, *said, *at]) == 0
 
     third = AS_OF + dt.timedelta(days=2)
-    assert ingest(night_home.home, "decided", third).unfinished == 0
+    night = ingest(night_home.home, "decided", third)
+    assert (night.unfinished, night.released) == (0, {"decision": 2, "schedule": 1, "trust": 1})
     done = {code: row(night_home, r["id"]) for code, r in waiting.items()}
     assert {code: r["state"] for code, r in done.items()} == dict.fromkeys(waiting, "acknowledged")
     assert {r["as_of"] for r in done.values()} == {third.isoformat()}

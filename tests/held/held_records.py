@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ingest.findings import Finding
+from ingest.held.release import release_held
 from ingest.ledger import Ledger
 from ingest.ledger.tables import event, held_decision, record
 from ingest.model import State
@@ -50,6 +51,10 @@ class HeldHome:
             self.home.packages.joinpath(batch).mkdir(parents=True, exist_ok=True)
             (self.home.packages / batch / f"{name}.zip").write_bytes(b"PK")
         return name
+
+    def release(self, as_of: str = NEXT) -> dict[str, int]:
+        """What the next run's first step lets go."""
+        return release_held(self.home, self.ledger, as_of, f"night {as_of}")
 
     def row(self, name: str = "r1") -> dict[str, Any]:
         with self.ledger.read() as conn:

@@ -14,10 +14,10 @@ from ingest.findings import Finding
 from ingest.held import trust
 from ingest.held.decide import decide
 from ingest.held.questions import Action
-from ingest.held.release import release_held
 from ingest.held.rulings import note_rulings
 from ingest.ledger import chain
 from ingest.paths import SCHEMAS
+from ingest.report import report
 from ingest.review.desk import Desk
 from ingest.review.kept import Ref
 from ingest.schedule.load import schedule_from_data
@@ -44,7 +44,7 @@ def waiting(held: HeldHome) -> HeldHome:
         held.hold(Finding("RCV-NEW-VERSION"), Finding("FIL-UNSCHEDULED"), name=name)
         row = held.row(name)
         (held.home.staging / row["batch_id"] / name / "record.json").write_text(json.dumps(CASE), "utf-8")
-    assert release_held(held.home, held.ledger, NEXT) == {}
+    assert held.release() == {}
     return held
 
 
@@ -70,7 +70,7 @@ def test_one_ruling_releases_every_record_that_waits_on_the_matter(waiting: Held
     assert main([*RULE, *WHO, "--home", str(waiting.home.root)]) == 0
     (ruled,) = (detail for kind, detail in waiting.events() if kind == "ruling")
     assert (ruled["decided_by"], ruled["reason"], ruled["matter_code"]) == ("档案员甲", "比照同类事项", MATTER)
-    assert release_held(waiting.home, waiting.ledger, NEXT) == {"schedule": 2}
+    assert waiting.release() == {"schedule": 2}
     for name in ("r1", "r2"):
         row = waiting.row(name)
         assert (row["state"], row["as_of"], waiting.codes(name)) == ("checked", NEXT, {"RCV-NEW-VERSION": "info"})
@@ -85,7 +85,7 @@ def test_a_ruling_is_withdrawn_with_who_and_why_and_files_changed_by_hand_are_no
     assert main(["schedule", "unrule", MATTER, "--fonds", "T001", *WHO, *at]) == 0
     assert main(["schedule", "unrule", MATTER, "--fonds", "T001", *WHO, *at]) == 1
     assert [k for k, _ in waiting.events()][-3:] == ["ruling", "ruling_withdrawn", "ruling_gone"]
-    assert release_held(waiting.home, waiting.ledger, NEXT) == {}
+    assert waiting.release() == {}
     main([*RULE, *WHO, *at])
     file = waiting.home.schedules / "rulings/T001.json"
     file.write_text(file.read_text("utf-8").replace("档案员甲", "档案员丙"), "utf-8")
@@ -105,14 +105,14 @@ def test_a_ruling_whose_event_was_lost_with_the_process_is_chained_by_the_next_r
     monkeypatch.setattr(rulings, "note_rulings", dies)
     assert main([*RULE, *WHO, "--home", str(waiting.home.root)]) == 130
     assert not [k for k, _ in waiting.events() if k == "ruling"]
-    assert release_held(waiting.home, waiting.ledger, NEXT) == {"schedule": 2}
+    assert waiting.release() == {"schedule": 2}
     assert [k for k, _ in waiting.events()].count("ruling") == 1
 
 
 def test_a_version_approved_since_that_names_the_matter_releases_them(waiting: HeldHome) -> None:
     put_into_force(waiting, sheet("2026-V2", MATTER, status="draft", approval=None, effective_from="2026-11-21"))
-    assert release_held(waiting.home, waiting.ledger, "2026-11-20T23:00:00+08:00") == {}
-    assert release_held(waiting.home, waiting.ledger, NEXT) == {"schedule": 2}
+    assert waiting.release("2026-11-20T23:00:00+08:00") == {}
+    assert waiting.release() == {"schedule": 2}
     answer = house.schedules(waiting.home).match(CASE, "T001", as_of=_moment(NEXT))
     assert [f.code for f in answer.findings] == ["FIL-LATER-VERSION"]
 
@@ -120,7 +120,9 @@ def test_a_version_approved_since_that_names_the_matter_releases_them(waiting: H
 def test_a_record_on_which_a_person_decided_waits_for_nothing_else(waiting: HeldHome) -> None:
     decide(waiting.ledger, waiting.home.agencies(), ["r1"], Action.RETURN, by="甲", reason="不归档")
     main([*RULE, *WHO, "--home", str(waiting.home.root)])
-    assert release_held(waiting.home, waiting.ledger, NEXT) == {"decision": 1, "schedule": 1}
+    assert waiting.release() == {"decision": 1, "schedule": 1}
+    assert report(waiting.ledger, f"night {NEXT}").released == {"decision": 1, "schedule": 1}
+    assert report(waiting.ledger, "run b1").released == {}
     assert (waiting.row("r1")["state"], waiting.row("r2")["state"]) == ("rejected", "checked")
 
 
@@ -131,12 +133,12 @@ def test_trust_that_helps_releases_and_the_same_trust_never_twice(
     signatures = next(held.home.staging.rglob("signatures.json"))
     signatures.write_text(json.dumps({"trust": "before", "files": [{"verdict": "INDETERMINATE"}]}), "utf-8")
     monkeypatch.setattr("ingest.held.release.helps", lambda files, store: None)
-    assert release_held(held.home, held.ledger, NEXT) == {}
+    assert held.release() == {}
     monkeypatch.setattr("ingest.held.release.helps", lambda files, store: "CN=新根")
     signatures.write_text(json.dumps({"trust": TrustStore().digest, "files": []}), "utf-8")
-    assert release_held(held.home, held.ledger, NEXT) == {}  # judged with the store as it stands
+    assert held.release() == {}  # judged with the store as it stands
     signatures.write_text(json.dumps({"trust": "before", "files": []}), "utf-8")
-    assert release_held(held.home, held.ledger, NEXT) == {"trust": 1}
+    assert held.release() == {"trust": 1}
     assert (held.row()["state"], held.events()[-1][1]["helped"]) == ("received", "CN=新根")
 
 

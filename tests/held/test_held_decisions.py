@@ -6,13 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
-from held_records import NEXT, HeldHome
+from held_records import HeldHome
 
 from ingest.cli import main
 from ingest.findings import Finding, Severity
 from ingest.held.decide import Refused, confirm, decide, withdraw
 from ingest.held.questions import Action
-from ingest.held.release import release_held
 from ingest.ledger import chain
 from ingest.model import State
 
@@ -28,7 +27,7 @@ def test_four_eyes_wait_for_another_person(tmp_path: Path) -> None:
     held = HeldHome(tmp_path / "home", policy={"held_accept": "four_eyes"})
     held.hold(UNKNOWN)
     assert accept(held) == "proposed"
-    assert release_held(held.home, held.ledger, NEXT) == {}
+    assert held.release() == {}
     (number,) = (detail for kind, detail in held.events() if kind == "held_decision")
     assert number["status"] == "proposed"
     with held.ledger.read() as conn:
@@ -36,7 +35,7 @@ def test_four_eyes_wait_for_another_person(tmp_path: Path) -> None:
     with pytest.raises(Refused, match="另一人"):
         confirm(held.ledger, decision, by="甲")
     confirm(held.ledger, decision, by="乙")
-    assert release_held(held.home, held.ledger, NEXT) == {"decision": 1}
+    assert held.release() == {"decision": 1}
     assert held.row()["decisions"][0]["confirmed_by"] == "乙"
     with pytest.raises(Refused):
         confirm(held.ledger, decision, by="丙")
@@ -50,7 +49,7 @@ def test_one_decision_stands_until_it_is_withdrawn(held: HeldHome) -> None:
     with held.ledger.read() as conn:
         decision = conn.exec_driver_sql("select id from held_decision").scalar_one()
     withdraw(held.ledger, decision, by="甲", reason="看错了")
-    assert release_held(held.home, held.ledger, NEXT) == {}
+    assert held.release() == {}
     assert held.row()["state"] == "held"
     assert accept(held) == "decided"
     assert list(held.statuses()) == ["withdrawn", "decided"]
@@ -61,7 +60,7 @@ def test_a_decision_on_a_question_that_has_changed_is_void(held: HeldHome) -> No
     accept(held)
     with held.ledger.begin() as tx:
         tx.move("r1", [State.HELD], State.HELD, "held", findings=[Finding("FIL-UNSCHEDULED").as_json()])
-    assert release_held(held.home, held.ledger, NEXT) == {}
+    assert held.release() == {}
     assert (held.row()["state"], list(held.statuses())) == ("held", ["void"])
     assert held.events()[-1][0] == "held_void"
 
@@ -100,7 +99,7 @@ def test_nothing_is_decided_without_a_name_a_reason_or_a_held_record(held: HeldH
 def test_only_the_codes_named_are_accepted(held: HeldHome) -> None:
     held.hold(UNKNOWN, Finding("FMT-UNKNOWN"))
     assert accept(held, "FMT-UNKNOWN") == "decided"
-    release_held(held.home, held.ledger, NEXT)
+    held.release()
     assert held.row()["decisions"][0]["accepted"] == ["FMT-UNKNOWN"]
 
 
@@ -108,7 +107,7 @@ def test_the_next_version_comes_after_the_newest_of_the_case(held: HeldHome) -> 
     held.hold(UNKNOWN, name="newest", version=4, identity="nanyue-zwfw|C1|4")
     held.hold(Finding("RCV-VERSION-CONFLICT"))
     decide(held.ledger, held.home.agencies(), ["r1"], Action.NEXT_VERSION, by="甲", reason="以本件为准")
-    release_held(held.home, held.ledger, NEXT)
+    held.release()
     assert (held.row()["version"], held.row("newest")["version"]) == (5, 4)
     (remark,) = held.row()["findings"]
     assert remark["params"] | {"at": ""} == {"given": "1", "version": "5", "reason": "以本件为准", "by": "甲", "at": ""}
@@ -143,10 +142,10 @@ def test_killed_between_two_groups_the_rest_goes_on_and_nothing_twice(
 
     monkeypatch.setattr(module, "_start_again", dies)
     with pytest.raises(KeyboardInterrupt):
-        release_held(held.home, held.ledger, NEXT)
+        held.release()
     assert [held.row(n)["state"] for n in names].count("received") == 20
     monkeypatch.setattr(module, "_start_again", real)
-    assert release_held(held.home, held.ledger, NEXT) == {"decision": 25}
+    assert held.release() == {"decision": 25}
     assert sum(kind == "released" for kind, _ in held.events()) == 45
     with held.ledger.read() as conn:
         assert list(chain.verify(conn)) == []

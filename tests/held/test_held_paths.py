@@ -8,7 +8,6 @@ from held_records import AGENCY, NEXT, HeldHome
 from ingest.findings import Finding, Severity, table
 from ingest.held.decide import decide
 from ingest.held.questions import Action, ask, question
-from ingest.held.release import release_held
 from ingest.ledger import chain
 from ingest.model import State
 
@@ -36,7 +35,7 @@ def test_each_decision_leads_out_at_the_next_run(held: HeldHome, code: str, acti
     held.hold(Finding("RCV-NAME-NOT-NFC"), finding(code))
     (answer,) = decide(held.ledger, held.home.agencies(), ["r1"], action, by="档案员甲", reason="已核对原件")
     assert answer.status == "decided" and held.row()["state"] == "held"
-    assert release_held(held.home, held.ledger, NEXT) == {"decision": 1}
+    assert held.release() == {"decision": 1}
     row = held.row()
     assert row["state"] != "held" and row["as_of"] == NEXT
     assert list(held.statuses()) == ["applied"]
@@ -52,7 +51,7 @@ def test_each_decision_leads_out_at_the_next_run(held: HeldHome, code: str, acti
     else:
         assert State(row["state"]) is question([finding(code)]).resume
         assert code not in held.codes()
-    assert release_held(held.home, held.ledger, NEXT) == {}
+    assert held.release() == {}
     with held.ledger.read() as conn:
         assert list(chain.verify(conn)) == []
 
@@ -61,7 +60,7 @@ def test_each_decision_leads_out_at_the_next_run(held: HeldHome, code: str, acti
 def test_a_record_lost_in_a_stage_starts_again_there(held: HeldHome, stage: str, state: str) -> None:
     held.hold(Finding("RCV-WORKER-LOST", params={"stage": stage}))
     decide(held.ledger, held.home.agencies(), ["r1"], Action.RECHECK, by="甲", reason="内存已加")
-    release_held(held.home, held.ledger, NEXT)
+    held.release()
     assert (held.row()["state"], held.codes()) == (state, {})
 
 
@@ -69,7 +68,7 @@ def test_a_record_lost_in_a_stage_starts_again_there(held: HeldHome, stage: str,
 def test_what_staging_has_lost_is_taken_from_the_source_again(held: HeldHome, code: str) -> None:
     held.hold(Finding(code), staged=False)
     decide(held.ledger, held.home.agencies(), ["r1"], Action.RECHECK, by="甲", reason="重试")
-    release_held(held.home, held.ledger, NEXT)
+    held.release()
     assert (held.row()["state"], held.codes()) == ("listed", {})
 
 
