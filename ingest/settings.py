@@ -41,6 +41,7 @@ class Limits:
     metadata_bytes: int = 8 * 1024**2
     file_bytes: int = 20 * 1024**3
     files: int = 100_000
+    package_files: int = 20_000  # members of one delivered ZIP
     record_seconds: float = 300.0
     worker_memory: int = 4 * 1024**3
     # a batch begins only when so much of the home's disk is free, and staging holds no more than so much
@@ -95,6 +96,11 @@ class Home:
         return self.root / "staging"
 
     @property
+    def containers(self) -> Path:
+        """Delivered ZIPs of several records, as long as not all of them are received."""
+        return self.root / "containers"
+
+    @property
     def packages(self) -> Path:
         return self.root / "packages"
 
@@ -109,6 +115,11 @@ class Home:
     @property
     def schedules(self) -> Path:
         return self.config / "schedules"
+
+    @property
+    def profiles(self) -> Path:
+        """The installation's own metadata profiles, one JSON file a dialect."""
+        return self.config / "profiles"
 
     @property
     def database_url(self) -> str:

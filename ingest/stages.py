@@ -28,12 +28,13 @@ from ingest.model import State
 from ingest.schedule.numbers import NumberSpaceExhausted
 from ingest.settings import ConfigError, Home
 from ingest.sources import Delivery, SourceAway
+from ingest.sources.base import part_of
 from ingest.staging.room import NoRoom, ensure_room
 from ingest.steps import acknowledge as ack
 from ingest.steps import check as check_step
 from ingest.steps import deposit as deposit_step
 from ingest.steps import filing as filing_step
-from ingest.steps import house
+from ingest.steps import house, listing
 from ingest.steps import package as package_step
 from ingest.steps import receive as receive_step
 from ingest.steps.receive import findings_of
@@ -87,7 +88,12 @@ class Wanted:
         return (
             (self.arrived_from is None or delivery.arrived >= self.arrived_from)
             and (self.arrived_to is None or delivery.arrived <= self.arrived_to)
-            and (not self.cases or delivery.name.startswith(self.cases))
+            and (
+                not self.cases
+                or delivery.packed  # which cases it holds is seen when it is opened
+                or delivery.name.startswith(self.cases)
+                or delivery.name.rpartition("#")[2].startswith(self.cases)
+            )
         )
 
 
@@ -104,20 +110,43 @@ def discover(
     """
     release_held(home, ledger, as_of, run_id)
     visited = visits.visit(home, ledger, wanted.source, dt.datetime.fromisoformat(as_of).date())
-    listed = {
-        record_id(d): {"source": wanted.source, "agency": d.agency, "delivery": d.name, "location": d.location}
-        for v in visited
-        for d in v.deliveries
-        if wanted.takes(d)
-    }
+    listed = {record_id(d): d for v in visited for d in v.deliveries if wanted.takes(d)}
     with ledger.begin() as tx:
-        visits.note(tx, run_id, as_of, visited)
         known = tx.known(listed)
-        new = [{"id": i, **d} for i, d in listed.items() if i not in known]
+    inside = listing.look_into(home, wanted.source, {i: d for i, d in listed.items() if i not in known})
+    with ledger.begin() as tx:
+        visits.note(tx, run_id, as_of, [v.also(inside.away.get(v.agency)) for v in visited])
+        known = tx.known(listed)  # another run may have been faster
+        new = [
+            (i, whole, d)
+            for whole, delivery in listed.items()
+            if whole not in known and delivery.agency not in inside.away
+            for i, d in _records_in(whole, delivery, inside.parts)
+            if wanted.takes(d)
+        ]
         first = tx.batches(run_id)
         for n, start in enumerate(range(0, len(new), batch_size), start=first):
-            tx.add_batch(f"{_short(run_id)}-{n:03d}", run_id, as_of, new[start : start + batch_size])
+            some = new[start : start + batch_size]
+            batch_id = f"{_short(run_id)}-{n:03d}"
+            tx.add_batch(batch_id, run_id, as_of, [
+                {"id": i, "source": wanted.source, "agency": d.agency, "delivery": d.name, "location": d.location}
+                for i, _, d in some
+            ])  # fmt: skip
+            for whole in dict.fromkeys(w for i, w, _ in some if w != i and w not in known):
+                d = listed[whole]
+                tx.add_opened(batch_id, whole, d.agency, d.name, len(inside.parts[whole]))
+                known.add(whole)
     return open_batches(ledger, run_id)
+
+
+def _records_in(whole: str, delivery: Delivery, parts: Mapping[str, list[str]]) -> Iterator[tuple[str, Delivery]]:
+    """The records of a delivery, each as a delivery of its own; itself where it is one."""
+    if whole not in parts:
+        yield whole, dataclasses.replace(delivery, packed=False)
+        return
+    for part in parts[whole]:
+        one = part_of(delivery, whole, part)
+        yield record_id(one), one
 
 
 def record_id(delivery: Delivery) -> str:
@@ -255,6 +284,7 @@ def acknowledge(home: Home, ledger: Ledger, batch_id: str, workers: Workers) -> 
                 ack.clean(home, row)
     held = ledger.records(batch_id, [State.HELD])
     ack.sweep(home, batch_id, {row["id"] for row in (*decided, *held)})
+    listing.sweep(home, ledger)
     return _result("acknowledge", batch_id, states, errors, started)
 
 

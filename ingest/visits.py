@@ -27,6 +27,10 @@ class Visit:
     deliveries: list[Delivery]
     error: str | None = None
 
+    def also(self, error: str | None) -> Visit:
+        """The visit with a trouble that showed only when its deliveries were opened."""
+        return self if error is None else dataclasses.replace(self, error=self.error or error)
+
 
 def visit(home: Home, ledger: Ledger, folder: str, day: dt.date) -> list[Visit]:
     """List all agencies' sources, each for itself; ``folder`` stands in for all of them. In the agencies' order.

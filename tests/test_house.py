@@ -17,6 +17,8 @@ ROOMS = {
     "settings": {"paths"},
     "metadata": {"findings", "model", "paths"},
     "signatures": {"findings", "model", "paths"},
+    # readers of foreign forms stand between the source and receive; codes and words are metadata's
+    "profiles": {"findings", "model", "paths", "settings", "metadata", "sources"},
     "schedule": {"findings", "model", "paths", "metadata"},
     # checks read 档号 by the schedule's templates: what was numbered is judged again at transfer and in keeping
     "checks": {"findings", "model", "paths", "metadata", "signatures", "settings", "schedule"},

@@ -37,7 +37,7 @@ class CheckContext:
 
     ``as_of`` is the night's logical time (aware), ``agency`` the registry entry of the agency that delivered, ``trust`` the
     anchors against which signatures are judged, ``prior`` what receive found, ``scanner`` an anti-virus engine if there is one,
-    ``decisions`` what people decided about the record while it was held.
+    ``decisions`` what people decided about the record while it was held, ``lacks`` what the form of its delivery cannot carry.
     """
 
     as_of: dt.datetime
@@ -46,6 +46,7 @@ class CheckContext:
     prior: Sequence[Finding] = ()
     scanner: virus.Scanner | None = None
     decisions: Sequence[Mapping[str, Any]] = ()
+    lacks: frozenset[str] = frozenset()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -80,7 +81,11 @@ def run(case: dict[str, Any], files: Sequence[StagedFile], base: Path, context: 
 
     Raises StagingAltered or OSError for machine trouble; bad content, however bad, gives findings.
     """
-    findings = [*context.prior, *validate(case, context.as_of, context.agency), *materials.check(case, context.agency)]
+    findings = [
+        *context.prior,
+        *validate(case, context.as_of, context.agency, context.lacks),
+        *materials.check(case, context.agency),
+    ]
     findings += _unmatched(case, files, findings)
     declared = {path: row for _, row in rows(case, "files") if (path := text(row, "path"))}
     about = _signed_beside(files, base)

@@ -17,7 +17,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine
 
 from ingest.ledger import chain, migrate
-from ingest.ledger.tables import batch, number, record, sequence
+from ingest.ledger.tables import batch, number, opened, record, sequence
 from ingest.model import State
 
 
@@ -104,18 +104,29 @@ class Transaction:
         return int(self.conn.execute(count).scalar_one())
 
     def known(self, ids: Iterable[str]) -> set[str]:
-        """Which of these record ids the ledger holds already."""
+        """Which of these ids the ledger holds already, as records or as deliveries whose records it holds."""
         out: set[str] = set()
         todo = list(ids)
         for start in range(0, len(todo), 500):
             some = todo[start : start + 500]
-            out |= set(self.conn.execute(sa.select(record.c.id).where(record.c.id.in_(some))).scalars())
+            for table in (record, opened):
+                out |= set(self.conn.execute(sa.select(table.c.id).where(table.c.id.in_(some))).scalars())
         return out
 
     def states(self, ids: Iterable[str]) -> dict[str, State]:
         """Where these records stand."""
         rows = self.conn.execute(sa.select(record.c.id, record.c.state).where(record.c.id.in_(list(ids))))
         return {r.id: State(r.state) for r in rows}
+
+    def add_opened(self, batch_id: str, delivery_id: str, agency: str, delivery: str, records: int) -> None:
+        """Note a delivery that was found to hold several records, the first of which stands in ``batch_id``."""
+        self.conn.execute(
+            sa.insert(opened).values(
+                id=delivery_id, batch_id=batch_id, agency=agency, delivery=delivery, records=records
+            )
+        )
+        detail = {"batch": batch_id, "agency": agency, "delivery": delivery, "records": records}
+        self.chain.append("opened", None, detail)
 
     def move(
         self,

@@ -173,6 +173,17 @@ schedule_step = Table(
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
 )
 
+# Deliveries that hold several records were opened once, to list them; what is known here is not opened again each night.
+opened = Table(
+    "opened",
+    metadata,
+    Column("id", String(40), primary_key=True),  # as a record's id would be
+    Column("batch_id", ForeignKey("batch.id"), nullable=False),
+    Column("agency", String(80), nullable=False),
+    Column("delivery", Text, nullable=False),
+    Column("records", Integer, nullable=False),
+)
+
 # One row: the last link. Locking it puts writers of events in a row on every back end.
 chain_head = Table(
     "chain_head",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ingest.findings import Finding
@@ -15,12 +16,16 @@ MAX_FINDINGS = 500
 _LISTS = ("files", "agents", "events", "relations")
 
 
-def validate(case: dict[str, Any], as_of: dt.datetime, agency: Mapping[str, Any]) -> list[Finding]:
+def validate(
+    case: dict[str, Any], as_of: dt.datetime, agency: Mapping[str, Any], lacks: frozenset[str] = frozenset()
+) -> list[Finding]:
     """Findings on the metadata of one case, in a fixed order; at most `MAX_FINDINGS` and then one that says so.
 
     ``as_of`` (aware) is the night's logical time; ``agency`` the entry of the agency registry that delivered. Nothing is
     raised for bad content: each check takes what is usable, so one fault does not hide the others. Rows beyond `MAX_ROWS`
-    of one list are refused and not looked at, so that a flood of them costs no more than the longest list allowed.
+    of one list are refused and not looked at, so that a flood of them costs no more than the longest list allowed. ``lacks`` are
+    members (JSON pointers, ``*`` for an index, ``/events/<act>`` for an act) that the form of the delivery has no place for: they are
+    not asked of it, and one finding says so.
     """
     cut = _cut(case)
     every = itertools.chain(
@@ -31,10 +36,28 @@ def validate(case: dict[str, Any], as_of: dt.datetime, agency: Mapping[str, Any]
         times.check(cut, as_of),
         consistency.check(cut, agency),
     )
-    found = list(itertools.islice(every, MAX_FINDINGS + 1))
+    carried = _carried(every, lacks) if lacks else every
+    found = list(itertools.islice(carried, MAX_FINDINGS + 1))
     if len(found) > MAX_FINDINGS:
         found[MAX_FINDINGS:] = [Finding("MET-TOO-MANY", params={"limit": str(MAX_FINDINGS)})]
     return found
+
+
+_INDEX = re.compile("/[0-9]+(?=/|$)")
+
+
+def _carried(found: Iterable[Finding], lacks: frozenset[str]) -> Iterator[Finding]:
+    missed: dict[str, None] = {}
+    for finding in found:
+        place = _INDEX.sub("/*", finding.field or "")
+        if finding.code == "MET-EVENT-MISSING":
+            place = f"/events/{finding.params['action']}"
+        if finding.code in ("MET-REQUIRED", "MET-EVENT-MISSING") and place in lacks:
+            missed[place] = None
+        else:
+            yield finding
+    if missed:
+        yield Finding("PRF-NOT-CARRIED", params={"fields": "、".join(missed)})
 
 
 def _overlong(case: Any) -> Iterator[Finding]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import hashlib
 from collections.abc import Iterator
 from typing import BinaryIO, Protocol
 
 METADATA = "case.json"  # written last by the producer: its presence says that the delivery is complete
+DONE = "_DONE"  # the same for a delivery of any other form; beside a delivery X that is a single file it is X_DONE
 
 
 class DeliveryGone(Exception):
@@ -38,6 +40,36 @@ class Delivery:
     location: str
     fingerprint: str
     arrived: dt.date  # the day on which it was complete, China time
+    packed: bool = False  # of another form than case.json; it may hold several records
+
+
+_PART = "//"  # between a delivery's location and one record of it; no path or key of ours holds two slashes in a row
+_LONGEST = 120
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Place:
+    """Where one record stands: its delivery's location, and, where that holds several records, the id under which the delivery
+    was opened and the record's own number in it."""
+
+    delivery: str
+    container: str = ""
+    part: str = ""
+
+    @classmethod
+    def of(cls, location: str) -> Place:
+        whole, _, rest = location.partition(_PART)
+        container, _, part = rest.partition("/")
+        return cls(whole, container, part) if part else cls(location)
+
+
+def part_of(delivery: Delivery, container: str, part: str) -> Delivery:
+    """One record of a delivery that holds several, as a delivery of its own. A number that makes no file name is told by its
+    digest in the delivery's name."""
+    plain = part.isprintable() and "/" not in part and len(part.encode()) <= _LONGEST
+    shown = part if plain else hashlib.sha256(part.encode("utf-8", "surrogateescape")).hexdigest()[:24]
+    location = f"{delivery.location}{_PART}{container}/{part}"
+    return dataclasses.replace(delivery, name=f"{delivery.name}#{shown}", location=location, packed=False)
 
 
 class DeliveryReader(Protocol):
@@ -47,7 +79,7 @@ class DeliveryReader(Protocol):
     """
 
     def metadata(self, limit: int) -> bytes:
-        """The bytes of case.json; ValueError when longer than ``limit`` bytes."""
+        """The bytes of case.json; ValueError when longer than ``limit`` bytes, FileNotFoundError where there is none."""
 
     def names(self) -> list[str]:
         """All regular files but case.json, as POSIX paths relative to the delivery, sorted; links appear too."""

@@ -21,18 +21,21 @@ class LocalTree:
 
     def marked(self, folder: str, marker: str, since: dt.date | None) -> Iterator[Marked]:
         try:
-            names = [e.name for e in os.scandir(folder) if e.is_dir(follow_symlinks=False)]
+            entries = {e.name: e.is_dir(follow_symlinks=False) for e in os.scandir(folder)}
         except FileNotFoundError:
             return  # an agency that delivers nothing tonight
-        for name in names:
-            try:
-                st = Path(folder, name, marker).lstat()
-            except OSError:
+        for name, is_folder in entries.items():
+            if not is_folder and name + marker not in entries:
+                continue
+            mark = _regular(Path(folder, name, marker) if is_folder else Path(folder, name + marker))
+            own = None if is_folder else _regular(Path(folder, name))
+            if mark is None or (own is None and not is_folder):
                 continue  # not complete yet
-            if stat.S_ISREG(st.st_mode):
-                yield Marked(name, st.st_size, st.st_mtime_ns)
+            yield Marked(name, mark.st_size, mark.st_mtime_ns, f"{own.st_size}-{own.st_mtime_ns}" if own else "")
 
     def walk(self, folder: str) -> list[str]:
+        if _regular(Path(folder)) is not None:  # a delivery that is a single file
+            return [Path(folder).name]
         out: list[str] = []
         for here, folders, files in os.walk(folder, followlinks=False, onerror=_gone):
             base = Path(here).relative_to(folder)
@@ -43,6 +46,10 @@ class LocalTree:
     def open(self, folder: str, name: str) -> SteadyFile:
         """Open ``name`` part by part with O_NOFOLLOW: no link, ``..`` or absolute path leads out of ``folder``."""
         parts = safe(name).split("/")
+        if _regular(Path(folder)) is not None:
+            if name != Path(folder).name:
+                raise FileNotFoundError(name)
+            folder = str(Path(folder).parent)
         try:
             at = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         except FileNotFoundError as e:
@@ -75,6 +82,15 @@ class LocalTree:
 
     def join(self, folder: str, name: str) -> str:
         return str(Path(folder, name))
+
+
+def _regular(path: Path) -> os.stat_result | None:
+    """What is there, if it is a regular file and no link."""
+    try:
+        st = path.lstat()
+    except OSError:
+        return None
+    return st if stat.S_ISREG(st.st_mode) else None
 
 
 def _state(fd: int) -> tuple[int, int]:

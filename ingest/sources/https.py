@@ -24,7 +24,7 @@ from urllib3.response import BaseHTTPResponse
 from urllib3.util import Retry, Timeout
 
 from ingest.settings import ConfigError
-from ingest.sources.base import DeliveryGone, SourceAway
+from ingest.sources.base import METADATA, DeliveryGone, SourceAway
 from ingest.sources.connections import Connection
 from ingest.sources.trees import Marked, SteadyFile, read_up_to, safe
 
@@ -64,6 +64,8 @@ class HttpsTree:
         )
 
     def marked(self, folder: str, marker: str, since: dt.date | None) -> Iterator[Marked]:
+        if marker != METADATA:  # the interface lists every complete delivery once, whatever its form
+            return
         cursor, seen = None, set()
         for _ in range(_PAGES):
             query = {"since": since.isoformat() if since else None, "cursor": cursor}

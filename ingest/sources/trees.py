@@ -1,6 +1,7 @@
 """Deliveries as folders, wherever the folders are: on a disk, behind SFTP, in a bucket.
 
     <drop>/<delivery>/case.json + files            receipts: <outbox>/<delivery>.receipt.json
+    <drop>/<delivery>/_DONE + files of another form (a ZIP, an EEP, tables …); on a disk also <drop>/<delivery> + <delivery>_DONE
 
 A *tree* knows how its system lists, reads and writes; what makes a folder a delivery is said once, here.
 """
@@ -17,7 +18,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, Protocol, TypeVar, cast
 
 from ingest.model import CST
-from ingest.sources.base import METADATA, Delivery, DeliveryGone, SourceAway, StillWriting
+from ingest.sources.base import DONE, METADATA, Delivery, SourceAway, StillWriting
 
 _T = TypeVar("_T")
 
@@ -36,7 +37,8 @@ class Tree(Protocol):
     """Files in folders. Paths are the system's own; a missing folder holds nothing."""
 
     def marked(self, folder: str, marker: str, since: dt.date | None) -> Iterator[Marked]:
-        """The folders directly in ``folder`` that hold a regular file ``marker``, in any order. Raises SourceAway.
+        """The folders directly in ``folder`` that hold a regular file ``marker``, in any order; where the system can, also the
+        files with ``<name><marker>`` beside them. Raises SourceAway.
 
         A system that can be asked for what came on or after a day may leave older ones out.
         """
@@ -68,10 +70,14 @@ class TreeSource:
         self._outbox = outbox
 
     def deliveries(self, since: dt.date | None = None) -> Iterator[Delivery]:
-        for found in sorted(self._tree.marked(self._drop, METADATA, since), key=lambda m: m.name):
+        ours = {m.name: (m, False) for m in self._tree.marked(self._drop, METADATA, since)}
+        others = {m.name: (m, True) for m in self._tree.marked(self._drop, DONE, since)}
+        for _, (found, packed) in sorted((others | ours).items()):
             arrived = dt.datetime.fromtimestamp(found.mtime_ns / 1e9, CST).date()
             fingerprint = f"{found.size}-{found.mtime_ns}" + (f"-{found.tag}" if found.tag else "")
-            yield Delivery(self._agency, found.name, self._tree.join(self._drop, found.name), fingerprint, arrived)
+            yield Delivery(
+                self._agency, found.name, self._tree.join(self._drop, found.name), fingerprint, arrived, packed
+            )
 
     def reader(self, location: str) -> TreeDelivery:
         return TreeDelivery(self._tree, location, self._seconds)
@@ -89,17 +95,14 @@ class TreeDelivery:
         self._until = time.monotonic() + seconds
 
     def metadata(self, limit: int) -> bytes:
-        try:
-            with self.open(METADATA) as f:
-                data = read_up_to(f, limit + 1)
-        except FileNotFoundError as e:
-            raise DeliveryGone(self._root) from e
+        with self.open(METADATA) as f:
+            data = read_up_to(f, limit + 1)
         if len(data) > limit:
             raise ValueError(f"longer than {limit} bytes")
         return data
 
     def names(self) -> list[str]:
-        return sorted(n for n in self._tree.walk(self._root) if n != METADATA)
+        return sorted(n for n in self._tree.walk(self._root) if n not in (METADATA, DONE))
 
     def open(self, name: str) -> BinaryIO:
         file = self._tree.open(self._root, safe(name))

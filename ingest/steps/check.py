@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import shutil
+from pathlib import Path
 from typing import Any
 
 from ingest.checks import CheckContext, StagingAltered
@@ -18,10 +19,16 @@ from ingest.settings import Home
 from ingest.signatures import evidence
 from ingest.sources.base import METADATA
 from ingest.steps import house
-from ingest.steps.receive import findings_of, staged
+from ingest.steps.receive import FORM, findings_of, staged
 from sip import canonical
 
 RECORD, CHECKS, SIGNATURES, EVIDENCE = "record.json", "checks.json", "signatures.json", "evidence"
+
+
+def lacks(base: Path) -> frozenset[str]:
+    """What the form of a staged delivery cannot carry, as receive left it; nothing for our own case.json."""
+    form = base / FORM
+    return frozenset(strictjson.loads(form.read_bytes())["lacks"]) if form.exists() else frozenset()
 
 
 def work(home: Home, job: dict[str, Any]) -> dict[str, Any]:
@@ -35,6 +42,7 @@ def work(home: Home, job: dict[str, Any]) -> dict[str, Any]:
         prior=findings_of(job["findings"]),
         scanner=house.scanner(),
         decisions=job["decisions"] or (),
+        lacks=lacks(base),
     )
     try:
         report = run_checks(strictjson.loads((base / METADATA).read_bytes()), files, base, context)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ingest.checks.virus import Clamd, Scanner
+from ingest.profiles import Profiles
 from ingest.review.force import in_use
 from ingest.schedule import ScheduleError, ScheduleSet
 from ingest.schedule.lineage import Lineage
@@ -25,6 +26,11 @@ Stamp = tuple[tuple[str, int, int, int], ...]
 @cache
 def agencies(home: Home) -> dict[str, Agency]:
     return home.agencies()
+
+
+@cache
+def profiles(home: Home) -> Profiles:
+    return Profiles.load(home.profiles)
 
 
 @cache

@@ -14,7 +14,7 @@ from ingest.model import Filing, StagedFile
 from ingest.schedule import terms
 from ingest.settings import Agency, Home
 from ingest.steps import check, house
-from ingest.steps.receive import findings_of, staged
+from ingest.steps.receive import FORM, GIVEN, findings_of, staged
 from sip import canonical, jsonstream, premis, xml, xmltext
 from sip.archived import measured
 from sip.jsonstream import Rows
@@ -84,6 +84,10 @@ def plan(job: Mapping[str, Any], base: Path, agency: Agency, scratch: Path) -> P
         tags["record.json"] = canonical.dumps({**rest, "files": files})
     for item in sorted((base / check.EVIDENCE).iterdir()):
         tags[f"{check.EVIDENCE}/{item.name}"] = item.read_bytes()
+    if (base / GIVEN).is_dir():  # delivered in another form than case.json: its metadata as given
+        for item in sorted((base / GIVEN).iterdir()):
+            tags[f"as_given/{item.name}"] = item.read_bytes()
+        tags["as_given/form.json"] = (base / FORM).read_bytes()
     return PackagePlan(
         identifier=filing.electronic_record_code,
         version=job["version"],
@@ -155,7 +159,8 @@ def _decisions(job: Mapping[str, Any]) -> Iterator[premis.Event]:
 def archived_record(record: dict[str, Any], filing: Filing, agency: Agency, as_of: dt.datetime) -> dict[str, Any]:
     """The canonical record with what archiving adds: its numbers, class, retention and the schedule's entry."""
     category, _, class2 = filing.category.partition("·")
-    record["record"] = record.get("record", {}) | {
+    given = record.get("record", {})
+    ours = {
         "aggregation_level": "文件",
         "electronic_record_code": filing.electronic_record_code,
         "archival_code": filing.archival_code,
@@ -178,6 +183,9 @@ def archived_record(record: dict[str, Any], filing: Filing, agency: Agency, as_o
         "open_control": _opening(filing),
         "filed_at": as_of.isoformat(),
     }
+    # what the producer said of these itself (its own 档号, another retention) is kept beside what now holds
+    before = {key: given[key] for key in ours if key in given and given[key] != ours[key]}
+    record["record"] = given | ours | ({"as_delivered": before} if before else {})
     return record
 
 

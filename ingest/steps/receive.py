@@ -6,6 +6,7 @@ told everything at once. Only what cannot be received at all ends here (no reada
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import errno
 import hashlib
@@ -22,11 +23,14 @@ from ingest.findings import Finding
 from ingest.metadata import strictjson
 from ingest.metadata.case import BadEnvelope, DeclaredFile, Envelope, envelope
 from ingest.model import StagedFile
+from ingest.profiles import BadForm, ContentDamaged, FormDelivery, Profiles, Rooms, open_delivery
 from ingest.settings import Home, Limits
 from ingest.sources import open_source
-from ingest.sources.base import METADATA, DeliveryGone, DeliveryReader
+from ingest.sources.base import METADATA, DeliveryGone, DeliveryReader, Place
 from ingest.steps import house
+from sip import canonical
 
+GIVEN, FORM = "given", "form.json"  # beside case.json: the metadata as given in another form, and its profile
 _CHUNK = 1 << 20
 _NAME_BYTES = 255  # the longest file name of common file systems
 
@@ -65,8 +69,13 @@ def work(home: Home, job: dict[str, Any]) -> dict[str, Any]:
     attempt = Path(tempfile.mkdtemp(prefix=f".{job['id']}-", dir=final.parent))
     try:
         agency = house.agencies(home)[job["agency"]]
-        reader = open_source(home, agency, job["source"]).reader(job["location"])
-        out = receive(reader, attempt, home.limits)
+        place = Place.of(job["location"])
+        whole = home.containers / (place.container or job["id"])
+        reader = open_source(home, agency, job["source"]).reader(place.delivery)
+        context = Context(house.profiles(home), agency.raw, whole, place.part)
+        out = receive(reader, attempt, home.limits, context)
+        if not place.part:  # one record: what was fetched of it is in staging now
+            shutil.rmtree(whole, ignore_errors=True)
         if not out.final:
             if final.exists():  # an earlier try got as far as publishing, but not as far as the ledger
                 shutil.rmtree(final)
@@ -76,14 +85,66 @@ def work(home: Home, job: dict[str, Any]) -> dict[str, Any]:
         shutil.rmtree(attempt, ignore_errors=True)
 
 
-def receive(reader: DeliveryReader, into: Path, limits: Limits) -> Received:
-    """Copy one delivery into the fresh folder ``into``. Raises OSError for machine trouble only."""
+@dataclasses.dataclass(frozen=True, slots=True)
+class Context:
+    """What reading another form than case.json takes: the profiles, the delivering agency's entry, the folder in which a delivered
+    ZIP is kept while its records are read, and which of them is meant."""
+
+    profiles: Profiles
+    agency: Mapping[str, Any]
+    whole: Path
+    part: str = ""
+
+
+def receive(reader: DeliveryReader, into: Path, limits: Limits, context: Context | None = None) -> Received:
+    """Copy one delivery into the fresh folder ``into``. Raises OSError for machine trouble only.
+
+    One without case.json is read by its form and profile, where ``context`` gives them: into the same case.json, beside which the
+    metadata as given stand below ``given/``.
+    """
     try:
         raw = reader.metadata(limits.metadata_bytes)
-    except (DeliveryGone, FileNotFoundError):
+    except FileNotFoundError:
+        if context is None:
+            return _ended(Finding("RCV-DELIVERY-VANISHED", path=METADATA))
+        return _receive_form(reader, into, limits, context)
+    except DeliveryGone:
         return _ended(Finding("RCV-DELIVERY-VANISHED", path=METADATA))
     except ValueError as e:
         return _ended(Finding("RCV-JSON-BROKEN", path=METADATA, params={"reason": str(e)}))
+    return _take(reader, raw, into, limits)
+
+
+def _receive_form(reader: DeliveryReader, into: Path, limits: Limits, context: Context) -> Received:
+    (work := into / "work").mkdir()
+    with contextlib.ExitStack() as stack:
+        try:
+            opened = open_delivery(
+                reader, context.part, context.profiles, context.agency, Rooms(work, context.whole, stack), limits
+            )
+            raw = opened.metadata(limits.metadata_bytes)
+        except BadForm as e:
+            return Received(e.findings, [], final=True)
+        except DeliveryGone:
+            return _ended(Finding("RCV-DELIVERY-VANISHED"))
+        except ValueError as e:
+            return _ended(Finding("RCV-JSON-BROKEN", path=METADATA, params={"reason": str(e)}))
+        out = _take(opened, raw, into, limits)
+    _keep(opened, into)
+    shutil.rmtree(work)
+    return dataclasses.replace(out, findings=[*opened.findings, *out.findings])
+
+
+def _keep(opened: FormDelivery, into: Path) -> None:
+    """The metadata as given, which go into the package, and by which profile they were read, which the checks want to know."""
+    (into / GIVEN).mkdir()
+    for name, data in opened.originals.items():
+        (into / GIVEN / name).write_bytes(data)
+    (into / FORM).write_bytes(canonical.dumps(opened.profile))
+
+
+def _take(reader: DeliveryReader, raw: bytes, into: Path, limits: Limits) -> Received:
+    """Receive what ``raw``, the case.json, names. The rest of `receive`, alike for all forms."""
     try:
         head = envelope(strictjson.loads(raw))
     except strictjson.BadJson as e:
@@ -140,6 +201,9 @@ def _fetch(
         try:
             with reader.open(at_source) as source:
                 file, wrong = _copy(source, into / name, declared, path, name, limits)
+        except ContentDamaged as e:
+            findings.append(Finding("FMT-UNREADABLE", path=declared.path, params={"detail": str(e)}))
+            continue
         except OSError as e:
             if _is_ours(e):
                 raise

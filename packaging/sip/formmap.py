@@ -110,7 +110,7 @@ def parsed(kind: str, text: str) -> Any:
 def _iso(text: str) -> str:
     for shape in _MOMENTS:
         try:
-            return f"{dt.datetime.strptime(text, shape):%Y-%m-%dT%H:%M:%S}+08:00"
+            return f"{dt.datetime.strptime(text.removesuffix('.0'), shape):%Y-%m-%dT%H:%M:%S}+08:00"
         except ValueError:
             continue
     return text
