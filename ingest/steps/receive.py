@@ -122,11 +122,12 @@ def _receive_form(reader: DeliveryReader, into: Path, limits: Limits, context: C
             opened = open_delivery(
                 reader, context.part, context.profiles, context.agency, Rooms(work, context.whole, stack), limits
             )
-            raw = opened.metadata(limits.metadata_bytes)
         except BadForm as e:
             return Received(e.findings, [], final=True)
         except DeliveryGone:
             return _ended(Finding("RCV-DELIVERY-VANISHED"))
+        try:
+            raw = opened.metadata(limits.metadata_bytes)
         except ValueError as e:
             return _ended(Finding("RCV-JSON-BROKEN", path=METADATA, params={"reason": str(e)}))
         out = _take(opened, raw, into, limits)
