@@ -14,7 +14,10 @@ MACHINE_TROUBLE = {
         rules=[
             RetryRule(
                 exception="ingest.settings.ConfigError", action=RetryAction.FAIL, reason="配置错误 / configuration"
-            )
+            ),
+            RetryRule(
+                exception="ingest.transfer.sending.Refused", action=RetryAction.FAIL, reason="须由人处理 / for a person"
+            ),
         ]
     ),
 }
