@@ -77,7 +77,11 @@ def run(stage: Stage, subject: Subject, context: CheckContext) -> PackageReport:
 
     Raises OSError and StagingAltered for machine trouble; bad content, however bad, gives findings.
     """
-    checked = [_record(record, context) for record in subject.records]
+    return report(stage, subject, [check_record(record, context) for record in subject.records], context)
+
+
+def report(stage: Stage, subject: Subject, checked: list[RecordResult], context: CheckContext) -> PackageReport:
+    """The report of a package whose records were checked before, as a pool of workers does; ``subject.records`` stays unread."""
     scanner, away = _scanner(context)
     whole = [*passed_on(subject.faults), *away]
     whole += [finding for check in CHECKS for finding in check(subject, checked)]
@@ -89,7 +93,8 @@ def run(stage: Stage, subject: Subject, context: CheckContext) -> PackageReport:
     )  # fmt: skip
 
 
-def _record(record: PackagedRecord, context: CheckContext) -> RecordResult:
+def check_record(record: PackagedRecord, context: CheckContext) -> RecordResult:
+    """One record of a package; the engine's parsers meet whatever is in it."""
     findings = [*record.findings, *_parts(record)]
     inner = dataclasses.replace(context, prior=())
     if record.case is not None:

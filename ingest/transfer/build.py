@@ -68,7 +68,8 @@ def _about(
     years = sorted({r["year"] for r in rows})
     span = f"{years[0]}年度" if len(years) == 1 else f"{years[0]}—{years[-1]}年度"
     return {
-        "sender": {"name": agency.name, "uscc": agency.uscc, "fonds_no": agency.fonds_no, "fonds_name": agency.fonds_name},
+        "sender": {"name": agency.name, "uscc": agency.uscc, "region_code": agency.region_code, "fonds_no": agency.fonds_no,
+                   "fonds_name": agency.fonds_name},
         "description": f"{agency.fonds_name}{span}政务服务电子档案",
         "environment": config.load(home).environment,
         "openings": {

@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ingest.checks.subject import Totals
 from ingest.ledger import Ledger, receptions
 from ingest.ledger.receptions import Row
 from ingest.model import ReceptionState
@@ -28,6 +29,7 @@ from sip.transfer.verify import TransferResult, verify
 
 R = ReceptionState
 _FINAL = (R.ACCEPTED, R.REJECTED)
+_DIGEST = {"PKG-DIGEST", "PKG-CRC", "TRF-ITEM-FIXITY", "PAK-NOT-AS-SENT"}
 _MOST_HANDOVER = 256 << 20
 
 
@@ -86,11 +88,12 @@ def _copy(home: Home, package: Path) -> tuple[str, int]:
 
 def _check(home: Home, ledger: Ledger, reception_id: str, now: dt.datetime) -> Row:
     own = folder(home, reception_id)
-    said = _handover(own)
     judged = verify(own / "package.zip")
     with ledger.read() as conn:
         held = receptions.held(conn, _codes(judged), reception_id)
-    report = checks.judge(own / "package.zip", str(said["package"]["sha256"]) if said else None, judged, held)
+    report = checks.judge(
+        home, own / "package.zip", judged, said=_said(own, judged), received=reception_id, as_of=now, held=held
+    )
     papers.put(own / papers.CHECKS, canonical.dumps(report))
     summary = {k: report[k] for k in ("errors", "warnings", "manual")}
     columns = {"checks": summary, "records": report["records"], "transfer_id": judged.identifier}
@@ -120,6 +123,17 @@ def _handover(own: Path) -> dict[str, Any] | None:
         return found
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
+
+
+def _said(own: Path, judged: TransferResult) -> checks.Said:
+    """What the sender registered: in the document beside the package, else totals in the package itself, else in its note."""
+    said = _handover(own)
+    stated: Mapping[str, Any] = said or judged.claims or {}
+    numbers = [n if type(n) is int else None for n in (stated.get(k) for k in ("records", "files", "bytes"))]
+    if numbers == [None] * 3 and (count := judged.note.get("档案数量", "")).isascii() and count.isdigit():
+        numbers[0] = int(count)
+    totals = None if numbers == [None] * 3 else Totals(*numbers)
+    return checks.Said(str(said["package"]["sha256"]) if said else None, totals)
 
 
 def _codes(judged: TransferResult) -> list[tuple[str, int]]:
@@ -196,7 +210,7 @@ def receipt(home: Home, row: Row) -> dict[str, Any]:
     report = _report(home, row)
     decided = row["decision"]
     accepted = row["state"] == R.ACCEPTED.value
-    digest = any(f["code"] in ("PKG-DIGEST", "PKG-CRC", "PAK-NOT-AS-SENT") for f in report["findings"])
+    digest = any(f.get("params", {}).get("fault", f["code"]) in _DIGEST for f in report["findings"])
     code = 1 if accepted else 2 if not report["errors"] else 6 if digest else 5
     zh, en = {1: ("接收成功", "accepted"), 2: ("退回", "rejected"), 5: ("四性检测不合格", "the checks failed"),
               6: ("摘要校验不合格", "a digest is wrong")}[code]  # fmt: skip

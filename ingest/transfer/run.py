@@ -46,7 +46,7 @@ def check(transfer_id: str) -> dict[str, Any]:
 def decide(transfer_id: str, response: Mapping[str, Any]) -> bool:
     """Carry out what the person chose in Airflow; returns whether it was approved. An answer that names nobody approves nothing."""
     user = response["responded_by_user"] or {}
-    approve = response["chosen_options"] == [APPROVE]
+    approve: bool = response["chosen_options"] == [APPROVE]
     home = Home.of()
     with Ledger(home.database_url) as ledger:
         sending.decide(

@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from ingest.checks.subject import Totals
 from ingest.ledger import Ledger, transfers
 from ingest.ledger.transfers import Row, Selection
 from ingest.model import TransferState
@@ -20,6 +21,7 @@ from ingest.transfer import checks, config, papers
 from ingest.transfer.deliver import FolderTarget, Target
 from sip.transfer import handover
 from sip.transfer.plan import catalogue, totals
+from sip.transfer.verify import verify
 
 S = TransferState
 MOST_RECORDS = 5000  # of one transfer unless told otherwise: the plan is held in memory, and a person must be able to look through it
@@ -93,10 +95,12 @@ def check(home: Home, ledger: Ledger, transfer_id: str) -> Row:
         raise OSError(
             f"{path} 已损坏，请重新执行，将重新生成同样的包 / is damaged: run again, the same package is made anew"
         )
-    report = checks.judge(path, row["package_sha256"])
     plan = building.plan(home, row, rows)
     package = {"file": path.name, "bytes": row["package_size"], "sha256": sha256, "sm3": sm3}
     document = handover.document(plan, catalogue(plan), totals(plan), package)
+    said = checks.Said(sha256, Totals(document["records"], document["files"], document["bytes"]))
+    as_of = dt.datetime.fromisoformat(row["as_of"])
+    report = checks.judge(home, path, verify(path), said=said, received=sha256, as_of=as_of)
     document["signed"] = {"made_by": row["opened_by"]}
     document["checks"] = report["items"]
     papers.write_sent(building.folder(home, transfer_id), document, report)

@@ -91,6 +91,6 @@ class Totals:
 
 
 def totals(plan: TransferPlan) -> Totals:
-    """Files and bytes of all items, without the four documents that the transfer itself adds."""
-    parts = [p for i in plan.items for p in i.source.parts]
+    """Content files and bytes of the items listed: what a register counts, without metadata and earlier versions."""
+    parts = [p for i in plan.listed for p in i.source.parts if p.path.startswith("data/")]
     return Totals(len(parts), sum(p.size for p in parts))

@@ -282,14 +282,18 @@ def _unlisted_folder(path: str) -> str:
     return "/".join(parts[:-1])
 
 
-def tree_files(path: Path) -> Iterator[tuple[str, Iterator[bytes]]]:
-    """The files of the tree with their content, as they stand in the package: for one who has judged it and found it valid.
-
-    Raises `sip.container.Damaged` where a content ends too soon.
-    """
-    with path.open("rb", buffering=0) as file:
-        container = Zip(file)
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[tuple[Container, dict[str, Item]]]:
+    """A package and the files of its tree by path, to be read with ``chunks``: for one who has judged it."""
+    with contextlib.ExitStack() as stack:
+        container: Container = Folder(path) if path.is_dir() else Zip(stack.enter_context(path.open("rb", buffering=0)))
         check = _Check(container, str(path), None, [])
         check.find_root()
-        for name, item in check.files.items():
+        yield container, check.files
+
+
+def tree_files(path: Path) -> Iterator[tuple[str, Iterator[bytes]]]:
+    """The files of the tree with their content, as they stand in the package. Raises `sip.container.Damaged`."""
+    with opened(path) as (container, files):
+        for name, item in files.items():
             yield name, container.chunks(item)
