@@ -136,7 +136,7 @@ def _judge(
 
     trust = TrustStore.load(home.trust)
     if not path.is_dir():
-        return _judge_file(path, as_of, trust), None
+        return _judge_file(path, as_of, trust, scanner), None
     from ingest.checks import CheckContext, run
     from ingest.metadata.case import read
     from ingest.sources import local_delivery
@@ -169,12 +169,13 @@ def _form(report: CheckReport, as_of: dt.datetime) -> Form:
     return check_report(of_record(report, as_of))
 
 
-def _judge_file(path: Path, as_of: dt.datetime, trust: Any) -> list[Finding]:
-    from ingest.checks.engine import CheckContext, check_file
+def _judge_file(path: Path, as_of: dt.datetime, trust: Any, scanner: Scanner | None) -> list[Finding]:
+    from ingest.checks.engine import CheckContext, check_file, scan
     from ingest.model import StagedFile
 
     file = StagedFile(path.name, path.name, path.name, path.stat().st_size, "", "", 0)
-    return check_file(file, {}, path.parent, CheckContext(as_of, {}, trust)).findings
+    found = check_file(file, {}, path.parent, CheckContext(as_of, {}, trust)).findings
+    return [*found, *scan([file], path.parent, scanner)[1]]
 
 
 def _agency(home: Home, path: Path, case: Mapping[str, Any], wanted: str | None) -> Mapping[str, Any]:

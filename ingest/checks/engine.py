@@ -96,7 +96,7 @@ def run(case: dict[str, Any], files: Sequence[StagedFile], base: Path, context: 
         else check_file(file, declared.get(file.source_path, {}), base, context, file.source_path in signed)
         for file in files
     }
-    engine, scanned = _scan(files, base, context.scanner)
+    engine, scanned = scan(files, base, context.scanner)
     findings += scanned
     evidence: dict[str, bytes] = {}
     signatures = []
@@ -114,7 +114,7 @@ def run(case: dict[str, Any], files: Sequence[StagedFile], base: Path, context: 
     )  # fmt: skip
 
 
-def _scan(files: Sequence[StagedFile], base: Path, scanner: virus.Scanner | None) -> tuple[str | None, list[Finding]]:
+def scan(files: Sequence[StagedFile], base: Path, scanner: virus.Scanner | None) -> tuple[str | None, list[Finding]]:
     """The engine that answered, or None, and what it found. An engine that is away is said once."""
     if scanner is None:
         return None, []
@@ -246,7 +246,16 @@ def check_file(
             verdict = (
                 None  # data and pictures are not expected to be signed: the policy on unsigned files is not for them
             )
-    return FileReport(findings, found.as_json() | {"format": form.id, "zh": form.zh, "pages": reading.pages}, verdict)
+    return FileReport(findings, found.as_json() | _opened(form, reading), verdict)
+
+
+def _opened(form: policy.Format, reading: readable.Reading) -> dict[str, Any]:
+    """What opening a file adds to its identity."""
+    about: dict[str, Any] = {"format": form.id, "zh": form.zh, "pages": reading.pages}
+    if reading.root is not None:
+        kind = policy.xml_kind(reading.root)
+        about |= {"root": reading.root} | ({"kind": kind} if kind else {})
+    return about
 
 
 def _judge(data: bytes, name: str, context: CheckContext) -> FileVerdict:

@@ -53,6 +53,13 @@ def by_pronom() -> dict[str, Format]:
     return {puid: form for form in formats().values() for puid in form.pronom}
 
 
+def xml_kind(root: str) -> str | None:
+    """What an XML document is by its root element (``{namespace}name`` or ``name``), where that is known."""
+    space, _, name = root.rpartition("}")
+    known = _sheet()["xml_roots"].get(space.removeprefix("{") or name)
+    return None if known is None else str(known)
+
+
 @cache
 def limits() -> Limits:
     return Limits(**_sheet()["limits"])

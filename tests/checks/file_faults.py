@@ -11,7 +11,7 @@ import zipfile
 from collections.abc import Callable
 
 import pikepdf
-from file_samples import OFD_NS, ofd, ofd_members, pdf, picture, saved, wav, zipped
+from file_samples import OFD_NS, mp3, mp4, ofd, ofd_members, pdf, picture, saved, wav, zipped
 
 Fault = tuple[str, str, Callable[[], bytes], set[str]]
 
@@ -300,6 +300,8 @@ GOOD_FILES: list[tuple[str, str, Callable[[], bytes], int | None]] = [
     ("png", f"{DOC}.png", lambda: picture("PNG"), 1),
     ("tiff_of_three_pages", f"{DOC}.tiff", lambda: picture("TIFF", 3), 3),
     ("wav", f"{DOC}.wav", wav, None),
+    ("mp3", f"{DOC}.mp3", mp3, None),
+    ("mp4", f"{DOC}.mp4", mp4, None),
     ("xml", f"{DOC}.xml", lambda: '<?xml version="1.0" encoding="UTF-8"?><数据/>'.encode(), None),
     ("xml_with_byte_order_mark", f"{DOC}.xml", lambda: b'\xef\xbb\xbf<?xml version="1.0"?><a/>', None),
     ("xml_in_gb18030", f"{DOC}.xml", lambda: '<?xml version="1.0" encoding="GB18030"?><数据>测试</数据>'.encode("gb18030"), None),

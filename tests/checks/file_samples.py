@@ -70,6 +70,17 @@ def wav(samples: int = 800) -> bytes:
     return struct.pack("<4sI", b"RIFF", len(body)) + body
 
 
+def mp3() -> bytes:
+    """A dozen frames of silence, 128 kbit/s."""
+    return (b"\xff\xfb\x90\x00" + b"\0" * 413) * 12
+
+
+def mp4() -> bytes:
+    """The boxes of a film without a picture."""
+    kind = struct.pack(">I4s4sI4s4s", 24, b"ftyp", b"isom", 512, b"isom", b"mp42")
+    return kind + struct.pack(">I4sI4s", 8, b"free", 16, b"mdat") + b"\0" * 8 + struct.pack(">I4s", 8, b"moov")
+
+
 GOOD: Mapping[str, tuple[bytes, int]] = {
     "申报文件/01_食品经营许可申请书.pdf": (pdf(2), 2),
     "申报文件/02_营业执照.jpg": (picture("JPEG"), 1),

@@ -170,6 +170,21 @@ def test_bytes_and_path_are_identified_alike(tmp_path) -> None:
         assert identify(data, path) == identify(tmp_path / "file", path, data), name
 
 
+@pytest.mark.parametrize(
+    ("text", "root", "kind"),
+    [
+        ('<电子文件封装包 xmlns="http://www.saac.gov.cn/standards/ERM/encapsulation"/>',
+         "{http://www.saac.gov.cn/standards/ERM/encapsulation}电子文件封装包", "DA/T 48-2009 电子文件封装包（EEP）"),
+        ("<文件目录/>", "文件目录", "DA/T 93-2022 目录文件"),
+        ('<a:数据 xmlns:a="urn:x"/>', "{urn:x}数据", None),
+    ],
+)  # fmt: skip
+def test_xml_is_told_by_its_root(check, text, root, kind) -> None:
+    path = "过程文件/03_数据.xml"
+    found = check((path, f'<?xml version="1.0"?>{text}'.encode(), None)).formats[path]
+    assert (found["root"], found.get("kind")) == (root, kind)
+
+
 VERSIONS = ("1.0", "1.1", "1.2", "1.3", "1.4", "1.5", "1.6", "1.7", "2.0", "1.8", "3.0")
 CLAIMS = (
     '<x xmlns:pdfaid="http://www.aiim.org/pdfa/ns/id/"><pdfaid:part>{}</pdfaid:part><pdfaid:conformance>{}</pdfaid:conformance></x>',
