@@ -9,7 +9,8 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ingest.audit import cli as audit_cli
+from ingest.audit import audit_cli
+from ingest.audit import cli as chain_cli
 from ingest.checks import cli as checks_cli
 from ingest.held import cli as held_cli
 from ingest.recovery import cli as recovery_cli
@@ -58,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     staging_cli.add_parser(commands)
     _add_ingest(commands)
     reporting_cli.add_parser(commands)
+    chain_cli.add_parsers(commands)
     audit_cli.add_parsers(commands)
     recovery_cli.add_parsers(commands)
     verify_cli.add_parsers(commands)

@@ -31,7 +31,7 @@ ROOMS = {
     # keeping the trust store: acts with their events, and which held records they help
     "trust": {"findings", "held", "ledger", "model", "paths", "settings", "signatures", "steps"},
     # the key that signs the chain is made like every other secret
-    "audit": {"ledger", "settings", "signatures", "store", "servers", "model", "verify"},
+    "audit": {"checks", "findings", "ledger", "model", "servers", "settings", "signatures", "store", "verify"},
     "lists": {"ledger", "model", "schedule", "settings", "steps"},  # questions to the ledger, beside the way of data
     # years after the nights: packages leave the store for the archives, or arrive from others'
     "transfer": {"checks", "findings", "ledger", "model", "schedule", "settings", "steps", "store", "workers"},

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ingest.model import State
+from ingest.model import CopyState, State
 
 _CLOSED = {"held_void": "void", "held_withdrawn": "withdrawn"}
 
@@ -67,6 +67,10 @@ class History:
                 told.content_digest = detail.get("content")
             case "filed":
                 told.filing = detail.get("filing", told.filing)
+            case "fixity" if detail["state"] != CopyState.PROVED:
+                told.copies.pop(detail["replica"], None)
+            case "fixity" | "repaired":
+                told.copies[detail["replica"]] = event["at"]
             case "deposited" | "copied":
                 told.copies |= dict.fromkeys(detail.get("replicas", ()), event["at"])
             case "acknowledged":

@@ -117,6 +117,25 @@ class ObjectStore:
             self._protect(key, version, lock, hold)
         return Stored(put, version)
 
+    def put_again(
+        self, key: str, body: IO[bytes], sha256: str, size: int, *, lock: Lock | None = None, hold: bool = False
+    ) -> Stored:
+        """Put ``body`` over whatever stands under the key, and prove it by reading it back: the repair of a damaged copy, which a
+        person has decided. Where the store keeps versions, the damaged one stays below. Raises as `put_once`.
+        """
+        how = {"Metadata": {"sha256": sha256}, **_protection(lock, hold)}
+        if size >= multipart.FROM:
+            version, _ = multipart.upload(self._s3, self._bucket, key, body, sha256, size, False, **how)
+        else:
+            named = base64.b64encode(bytes.fromhex(sha256)).decode()
+            answer = self._s3.put_object(
+                Bucket=self._bucket, Key=key, Body=body, ContentLength=size, ChecksumSHA256=named, **how
+            )
+            version = answer.get("VersionId")
+        if self.digest(key, version) != (sha256, size):
+            raise NotProved(f"{key}: sent {sha256} ({size} bytes), {self.name} gives back something else")
+        return Stored(True, version)
+
     def _holds(self, key: str, version: str | None, named: str | None, sha256: str, size: int, large: bool) -> bool:
         """Whether the object is the bytes with this SHA-256 and size: as a proving server says, else as read back."""
         proves = self.able.proves_parts if large else self.able.proves
