@@ -58,7 +58,7 @@ def due(conn: Connection, as_of: dt.datetime, period_days: int = PERIOD_DAYS) ->
     )
     weight = 0.0
     for row in rows:
-        if weight * period_days >= 1 - _ROUNDING and row.verified_at > must:
+        if weight * period_days >= 1 - _ROUNDING and row.verified_at >= must:
             return
         yield Due(row.object_key, row.replica, int(row.size))
         weight += (1 / now.copies + int(row.size) / max(now.bytes, 1)) / 2
