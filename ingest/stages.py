@@ -345,7 +345,8 @@ STAGES: dict[str, Callable[[Home, Ledger, str, Workers], StageResult]] = {
 
 def _received(tx: Transaction, row: Row, out: Mapping[str, Any]) -> State:
     findings = findings_of(out["findings"])
-    findings += (decided := versions_decided(row["decisions"] or ()))
+    seen = [d for d in row["decisions"] or () if d["content"] == out["content_digest"]]
+    findings += (decided := versions_decided(seen))
     version = int(decided[0].params["version"]) if decided else out["version"]
     facts = {"case_no": out["case_no"], "version": version, "files": out["files"],
              "content_digest": out["content_digest"], "received_as_of": row["as_of"]}  # fmt: skip

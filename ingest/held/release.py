@@ -67,6 +67,7 @@ def _decided(ledger: Ledger) -> list[tuple[Row, Row]]:
 
 
 def _carry_out(tx: Transaction, home: Home, row: Row, decision: Row, as_of: str, run_id: str) -> int:
+    row = dict(tx.conn.execute(sa.select(record).where(record.c.id == row["id"])).one()._mapping)
     standing = open_decision(tx, row["id"])
     if standing is None or standing["id"] != decision["id"] or standing["status"] != DECIDED:
         return 0  # another run was faster, or it was withdrawn in between
@@ -89,9 +90,11 @@ def _carry_out(tx: Transaction, home: Home, row: Row, decision: Row, as_of: str,
 
 
 def _noted(row: Row, decision: Row, **more: Any) -> list[dict[str, Any]]:
-    """The record's decisions with one more: what the stages need to know of it, and the package tells."""
+    """The record's decisions with one more: what the stages need to know of it, and the package tells. It stands for this
+    content only: what the source may deliver in its place was seen by nobody."""
     names = ("id", "action", "accepted", "reason", "decided_by", "decided_at", "confirmed_by", "confirmed_at")
-    return [*(row["decisions"] or ()), {name: decision[name] for name in names} | more]
+    about = {name: decision[name] for name in names} | {"content": row["content_digest"]}
+    return [*(row["decisions"] or ()), about | more]
 
 
 def _return(tx: Transaction, row: Row, decision: Row, detail: Mapping[str, Any], as_of: str) -> bool:

@@ -41,7 +41,7 @@ def work(home: Home, job: dict[str, Any]) -> dict[str, Any]:
         trust=house.trust(home),
         prior=findings_of(job["findings"]),
         scanner=house.scanner(),
-        decisions=job["decisions"] or (),
+        decisions=[d for d in job["decisions"] or () if d["content"] == job["content_digest"]],
         lacks=lacks(base),
     )
     try:

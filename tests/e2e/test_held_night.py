@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import json
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from night_home import AS_OF, NightHome
 import samplenight
 from ingest.cli import main
 from ingest.ledger import Ledger, chain
-from ingest.night import ingest
+from ingest.night import discover, ingest, run_stage
 from samplenight import pdfpki, sealpki
 from sip.judge import bagit_valid
 
@@ -111,6 +113,32 @@ def test_returned_and_recovered(night_home: NightHome) -> None:
     (receipt,) = (json.loads(p.read_text("utf-8")) for p in (root / "outbox").rglob(f"{unscheduled['delivery']}*"))
     assert "本事项不属归档范围" in receipt["findings"][-1]["zh"] and receipt["state"] == "rejected"
     assert not any((root / "staging").rglob("case.json"))
+
+
+def test_what_stands_in_the_store_is_never_touched_and_the_record_becomes_the_next_version(
+    night_home: NightHome,
+) -> None:
+    root = night_home.home.root
+    samplenight.make(root, count=1, faults=())
+    (batch,) = discover("night", AS_OF, home=night_home.home)
+    for stage in ("receive", "check", "file", "package"):
+        run_stage(stage, batch, night_home.home)
+    (packaged,) = night_home.records()
+    foreign, key = b"not ours", packaged["object_key"]
+    night_home.objects.put_once(key, BytesIO(foreign), hashlib.sha256(foreign).hexdigest(), len(foreign))
+    night_home.run()
+    (stuck,) = night_home.records()
+    assert (stuck["state"], [f["code"] for f in stuck["findings"]][-1]) == ("held", "DEP-KEY-TAKEN")
+    at, said = ["--home", str(root)], ["--by", "档案员甲", "--reason", "已查明为旧包"]
+    assert main(["held", "decide", "recheck", "--cause", "DEP-KEY-TAKEN", *said, *at]) == 0
+    ingest(night_home.home, "again", AS_OF + dt.timedelta(days=2))
+    assert row(night_home, stuck["id"])["state"] == "held"  # nothing has changed in the store
+    assert main(["held", "decide", "next_version", "--cause", "DEP-KEY-TAKEN", *said, *at]) == 0
+    assert ingest(night_home.home, "decided", AS_OF + dt.timedelta(days=3)).unfinished == 0
+    last, stored = row(night_home, stuck["id"]), night_home.stored()
+    assert (last["state"], last["version"], last["archival_code"]) == ("acknowledged", 2, packaged["archival_code"])
+    assert stored[key] == (hashlib.sha256(foreign).hexdigest(), len(foreign))
+    assert stored[last["object_key"]] == (last["package_sha256"], last["package_size"])
 
 
 def stranger_root() -> bytes:

@@ -113,6 +113,33 @@ def test_the_next_version_comes_after_the_newest_of_the_case(held: HeldHome) -> 
     assert remark["params"] | {"at": ""} == {"given": "1", "version": "5", "reason": "以本件为准", "by": "甲", "at": ""}
 
 
+def test_a_decision_is_for_the_content_that_was_seen(held: HeldHome) -> None:
+    """Staging is lost after the decision: what comes from the source then keeps the version only if it is the same."""
+    from ingest import stages
+
+    held.hold(UNKNOWN, name="first", identity="nanyue-zwfw|C1|1", content_digest="a" * 64)
+    held.hold(Finding("RCV-VERSION-CONFLICT"), content_digest="b" * 64, staged=False)
+    decide(held.ledger, held.home.agencies(), ["r1"], Action.NEXT_VERSION, by="甲", reason="以本件为准")
+    held.release()
+    assert (held.row()["state"], held.row()["version"]) == ("listed", 2)
+    for content, state, version in (("c", "held", 1), ("b", "received", 2)):
+        out = {
+            "findings": [],
+            "files": [],
+            "case_no": "C1",
+            "version": 1,
+            "content_digest": content * 64,
+            "final": False,
+        }
+        with held.ledger.begin() as tx:
+            stages._received(tx, held.row(), out)
+        assert (held.row()["state"], held.row()["version"]) == (state, version)
+        if state == "held":
+            with held.ledger.begin() as tx:
+                tx.move("r1", [State.HELD], State.LISTED, "restaged", findings=[])
+    assert "HLD-AS-VERSION" in held.codes()
+
+
 def test_an_accepted_doubt_becomes_a_remark_and_a_proof_of_badness_still_rejects() -> None:
     from ingest.checks.accepted import soften
 

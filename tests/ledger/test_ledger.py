@@ -1,16 +1,10 @@
 """States move only with their events, numbers are gapless, and the chain tells every change of the past."""
 
-import multiprocessing
-import os
-import random
-import signal
-import time
-
 import pytest
 import sqlalchemy as sa
 
 from ingest.ledger import Ledger, chain, migrate
-from ingest.ledger.tables import event, metadata, record, sequence
+from ingest.ledger.tables import event, metadata
 from ingest.model import State
 
 AS_OF = "2026-11-20T01:00:00+08:00"
@@ -123,43 +117,3 @@ def test_swapped_events_are_told(filled: Ledger) -> None:
             tx.conn.execute(sa.update(event).where(event.c.seq == old).values(seq=new))
     with filled.read() as conn:
         assert {f.code for f in chain.verify(conn)} >= {"CHAIN-PREV", "CHAIN-DIGEST"}
-
-
-def draw(url: str, count: int, seed: int) -> None:
-    """Draw numbers in a process of its own, one record a number, in transactions of random length."""
-    dice = random.Random(seed)
-    with Ledger(url) as ledger:
-        for n in range(count):
-            with ledger.begin() as tx:
-                for k in range(dice.randint(1, 3)):
-                    serial = tx.next_serial("scope")
-                    tx.conn.execute(
-                        sa.insert(record).values(
-                            id=f"{seed}-{n}-{k}", batch_id="b", position=serial, source="", agency="a", delivery="d",
-                            location="", state="listed", as_of=AS_OF, findings=[], failures=0, updated_at=tx.now,
-                        )
-                    )  # fmt: skip
-                    tx.chain.append("drawn", None, {"serial": serial})
-
-
-@pytest.mark.slow
-def test_numbers_stay_gapless_and_unique_with_eight_writers_that_are_killed(filled: Ledger, url: str) -> None:
-    context = multiprocessing.get_context("spawn")
-    writers = [context.Process(target=draw, args=(url, 60, seed)) for seed in range(8)]
-    for w in writers:
-        w.start()
-    dice = random.Random(7)
-    time.sleep(2.5)
-    for w in dice.sample(writers, 4):
-        time.sleep(dice.random() / 2)
-        if w.pid is not None and w.is_alive():
-            os.kill(w.pid, signal.SIGKILL)
-    for w in writers:
-        w.join(120)
-        w.close()
-    with filled.read() as conn:
-        given = sorted(conn.execute(sa.select(record.c.position).where(record.c.delivery == "d")).scalars())
-        last = conn.execute(sa.select(sequence.c.last)).scalar_one()
-        assert list(chain.verify(conn)) == []
-    assert given == list(range(1, len(given) + 1))
-    assert last == len(given) > 200
