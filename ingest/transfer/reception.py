@@ -231,7 +231,7 @@ def receipt(home: Home, row: Row) -> dict[str, Any]:
         "decision": {k: decided[k] for k in ("by", "at", "note")},
         "checks": [_short(i) for i in items if i["code"] not in confirmed],
         "confirmed": [_short(i) | {"result": "pass", "by": decided["by"]} for i in items if i["code"] in confirmed],
-        "findings": report["findings"],
+        "findings": [f for f in report["findings"] if f["severity"] != "info"],
         "items": report["codes"] if accepted else [],
     }
 
@@ -285,11 +285,14 @@ def as_text(home: Home, row: Row) -> str:
         f"{row['state']}  {row['transfer_id'] or '—'}  {row['records']} 件 / records  SHA-256 {row['id']}",
         f"  检测 / checks  错误 {report['errors']}，警告 {report['warnings']}，待人工 {report['manual']}",
     ]
-    lines += [
-        f"  {f['severity']} {f['code']}  {f.get('path') or ''}  {f['zh']} / {f['en']}" for f in report["findings"][:50]
-    ]
-    if len(report["findings"]) > 50:
-        lines.append(f"  …… 共 {len(report['findings'])} 条，见 checks.json / all in checks.json")
+    by_code: dict[str, list[dict[str, Any]]] = {}
+    for f in report["findings"]:
+        by_code.setdefault(f"{f['severity']} {f.get('params', {}).get('fault', f['code'])}", []).append(f)
+    for code, some in by_code.items():
+        first = some[0]
+        lines.append(f"  {code} × {len(some)}  {first.get('path') or ''}  {first['zh']} / {first['en']}")
+    if by_code:
+        lines.append("  全部见 checks.json / all of them stand in checks.json")
     if row["state"] == R.PENDING_REVIEW.value:
         lines += [
             f"  待人工 / for a person  {i['code']}  {i['zh']}" for i in report["items"] if i["result"] == "manual"
