@@ -10,7 +10,7 @@ SYNCED := .venv/.synced
 $(SYNCED): pyproject.toml uv.lock tools/uv.txt tools/bootstrap.sh
 	@sh tools/bootstrap.sh
 
-.PHONY: run test test-fast check bench fuzz proof-numbers stop clean lock env help
+.PHONY: run test test-fast test-ceph check bench fuzz proof-numbers stop clean lock env help
 
 run: $(SYNCED) ## 启动服务并跑一夜归档；ONCE=1 跑完即停，COUNT=N 样例件数 / servers and a night; ONCE=1 stops after it, COUNT=N cases
 	@$(BIN)/guidang run $(if $(ONCE),--once) $(if $(COUNT),--count $(COUNT))
@@ -23,6 +23,11 @@ test: $(SYNCED) ## 全部测试，自行启动真实服务 / all tests, against 
 
 test-fast: $(SYNCED) ## 不启动服务的测试 / the tests that start no servers
 	@$(BIN)/pytest -m "not slow"
+
+test-ceph: $(SYNCED) ## 安装 Ceph（Debian，需 root）并对其运行对象存储测试 / installs Ceph and runs the store's tests on it
+	@command -v radosgw ceph-mon ceph-osd ceph-mgr ceph >/dev/null || \
+		$$(test "$$(id -u)" = 0 || echo sudo) apt-get install -y --no-install-recommends ceph-mon ceph-osd ceph-mgr radosgw ceph-common
+	@$(BIN)/pytest tests/store -k ceph
 
 check: $(SYNCED) ## 格式、类型、锁文件 / lint, format, types, lock file
 	@$(BIN)/ruff check .

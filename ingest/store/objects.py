@@ -87,19 +87,14 @@ class ObjectStore:
         how = {"Metadata": {"sha256": sha256}, **_protection(lock, hold)}
         version, named, put = None, None, True
         try:
-            if large and not self.able.conditional_complete and self.head(key) is not None:
-                put = False  # this server would overwrite at the end of an upload in parts
+            if not self._refuses_to_overwrite(large) and self.head(key) is not None:
+                put = False  # this server would put it over what is there: ask before
             elif large:
                 version, named = multipart.upload(
                     self._s3, self._bucket, key, source, sha256, size, self.able.conditional_complete, **how
                 )
             else:
-                named = base64.b64encode(bytes.fromhex(sha256)).decode()
-                answer = self._s3.put_object(
-                    Bucket=self._bucket, Key=key, Body=source, ContentLength=size, ChecksumSHA256=named,
-                    IfNoneMatch="*", **how,
-                )  # fmt: skip
-                version = answer.get("VersionId")
+                version, named = self._put(key, source, sha256, size, how | {"IfNoneMatch": "*"})
         except ClientError as e:
             if e.response.get("Error", {}).get("Code") not in TAKEN:
                 raise
@@ -127,14 +122,24 @@ class ObjectStore:
         if size >= multipart.FROM:
             version, _ = multipart.upload(self._s3, self._bucket, key, body, sha256, size, False, **how)
         else:
-            named = base64.b64encode(bytes.fromhex(sha256)).decode()
-            answer = self._s3.put_object(
-                Bucket=self._bucket, Key=key, Body=body, ContentLength=size, ChecksumSHA256=named, **how
-            )
-            version = answer.get("VersionId")
+            version, _ = self._put(key, body, sha256, size, how)
         if self.digest(key, version) != (sha256, size):
             raise NotProved(f"{key}: sent {sha256} ({size} bytes), {self.name} gives back something else")
         return Stored(True, version)
+
+    def _refuses_to_overwrite(self, large: bool) -> bool:
+        return self.able.conditional_complete if large else self.able.conditional_put
+
+    def _put(self, key: str, source: IO[bytes], sha256: str, size: int, how: dict[str, Any]) -> tuple[str | None, str]:
+        """Put in one piece; returns the version's id and the checksum that the store should name."""
+        named = base64.b64encode(bytes.fromhex(sha256)).decode()
+        if not self.able.checksum_verified:
+            # This server would keep what rotted here under the record's key, for good: look before. MD5 guards the way there.
+            how = how | {"ContentMD5": _md5_of(source, sha256, key)}
+        answer = self._s3.put_object(
+            Bucket=self._bucket, Key=key, Body=source, ContentLength=size, ChecksumSHA256=named, **how
+        )
+        return answer.get("VersionId"), named
 
     def _holds(self, key: str, version: str | None, named: str | None, sha256: str, size: int, large: bool) -> bool:
         """Whether the object is the bytes with this SHA-256 and size: as a proving server says, else as read back."""
@@ -237,6 +242,18 @@ class ObjectStore:
         for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
             for item in page.get("Contents", []):
                 yield item["Key"], item["Size"]
+
+
+def _md5_of(source: IO[bytes], sha256: str, key: str) -> str:
+    """Content-MD5 of ``source``, which is rewound. Raises WrongDigest where its SHA-256 is another."""
+    md5, found = hashlib.md5(usedforsecurity=False), hashlib.sha256()
+    while chunk := source.read(_CHUNK):
+        md5.update(chunk)
+        found.update(chunk)
+    source.seek(0)
+    if found.hexdigest() != sha256:
+        raise multipart.WrongDigest(f"{key}: {found.hexdigest()} ≠ {sha256}")
+    return base64.b64encode(md5.digest()).decode()
 
 
 def _version(version: str | None) -> dict[str, Any]:

@@ -72,7 +72,8 @@ class Night:
     def __init__(self, root: Path, place: Place) -> None:
         self.home, self.place = Home.of(root), place
         self.home.config.mkdir(parents=True)
-        (self.home.config / "agencies.json").write_text('{"agencies": []}')
+        agency = {"id": "a", "name": "某局", "uscc": "11440100FAKE00021A", "region_code": "440100", "fonds_no": "T001"}
+        (self.home.config / "agencies.json").write_text(json.dumps({"agencies": [agency]}), "utf-8")
         config.save(self.home, place.config())
         self.ledger = Ledger(self.home.database_url)
         self.ledger.upgrade()

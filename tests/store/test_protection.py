@@ -72,8 +72,11 @@ def test_ingest_adds_with_a_lock_and_a_hold_and_cannot_delete_unlock_or_destroy_
     assert refused(s3.delete_object, Bucket=ready.bucket, Key=where)
     assert refused(s3.delete_object, **version)
     assert refused(s3.delete_object, **version, BypassGovernanceRetention=True)
-    answer = s3.delete_objects(Bucket=ready.bucket, Delete={"Objects": [{"Key": where}]})
-    assert [e["Code"] for e in answer.get("Errors", [])] == ["AccessDenied"]
+    bulk: list[Any] = []  # SeaweedFS says no of each object, Ceph of the whole request
+    if not refused(
+        lambda **how: bulk.append(s3.delete_objects(**how)), Bucket=ready.bucket, Delete={"Objects": [{"Key": where}]}
+    ):
+        assert [e["Code"] for e in bulk[0]["Errors"]] == ["AccessDenied"]
     for change in (
         {"act": s3.put_bucket_versioning, "VersioningConfiguration": {"Status": "Suspended"}},
         {"act": s3.delete_bucket_policy},
@@ -168,18 +171,18 @@ def test_a_hold_reaches_every_replica_and_is_in_the_chain(night: Any, second: st
     night.deposit()
     where = ["--home", str(night.home.root), "--as", "陈档案"]
     assert main(["store", "hold", night.key, *where, "--why", "行政诉讼（2026）"]) == 0
-    admin = night.place.s3("admin")
+    as_putter = {night.place.bucket: night.place.s3("ingest"), second: night.place.s3("admin")}
     held = {}
     for name in (night.place.bucket, second):
-        head = admin.head_object(Bucket=name, Key=night.key)
+        head = as_putter[name].head_object(Bucket=name, Key=night.key)
         assert head["ObjectLockLegalHoldStatus"] == "ON"
         held[name] = {"Bucket": name, "Key": night.key, "VersionId": head["VersionId"]}
-        assert refused(admin.delete_object, **held[name], BypassGovernanceRetention=True)
+        assert refused(as_putter[name].delete_object, **held[name], BypassGovernanceRetention=True)
     assert main(["store", "copies", night.key, "--home", str(night.home.root)]) == 0
     assert capsys.readouterr().out.count("保全 held") == 2
     assert main(["store", "release", night.key, *where, "--why", "判决生效"]) == 0
     for name in held:
-        assert admin.head_object(**held[name]).get("ObjectLockLegalHoldStatus") != "ON"
+        assert as_putter[name].head_object(**held[name]).get("ObjectLockLegalHoldStatus") != "ON"
     with night.ledger.read() as conn:
         said = [(r.kind, r.detail) for r in conn.execute(event.select().order_by(event.c.seq))][-2:]
         assert [k for k, _ in said] == ["hold", "hold-released"]
