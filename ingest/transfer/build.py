@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from ingest.schedule.opening import propose_opening
 from ingest.settings import Agency, ConfigError, Home
 from ingest.steps import house
 from ingest.transfer import config
@@ -73,7 +72,7 @@ def _about(
         "description": f"{agency.fonds_name}{span}政务服务电子档案",
         "environment": config.load(home).environment,
         "openings": {
-            item.source.name: _opening(home, item.source.record, row["filing"], transfer["opinion"])
+            item.source.name: _opening(row["filing"], transfer["opinion"])
             for item, row in zip(items, rows, strict=True)
         },
     }  # fmt: skip
@@ -114,16 +113,14 @@ def _item(home: Home, row: Mapping[str, Any]) -> Item | SourceAltered:
     return Item(source, open_, row["package_size"], row["package_sha256"], row["version"], {}, row["earlier"])
 
 
-def _opening(
-    home: Home, record: Mapping[str, Any], filing: Mapping[str, Any], opinion: Mapping[str, Any]
-) -> dict[str, Any]:
+def _opening(filing: Mapping[str, Any], opinion: Mapping[str, Any]) -> dict[str, Any]:
     """The unit's opinion on one record beside the reasons it started from (档案法 art. 30)."""
-    decision, reasons = str(filing["open_control"]), [f"条款{filing['entry_no']}"]
-    for schedule in house.schedules(home).schedules:
-        if (schedule.schedule_id, schedule.version) == (filing["schedule_id"], filing["schedule_version"]):
-            entry = next((e for e in schedule.entries if e.entry_no == filing["entry_no"]), None)
-            if entry is not None:
-                reasons = list(propose_opening(entry, record).reasons)
+    decision = str(filing["open_control"])
+    reasons = list(filing.get("open_reasons") or [f"条款{filing['entry_no']}"])
+    if told := filing.get("unit_opinion"):
+        reasons.append(
+            f"单位报送意见：{'，'.join(str(told[name]) for name in ('decision', 'reason') if told.get(name))}"
+        )
     own = opinion.get("items", {}).get(filing["archival_code"], {})
     return {
         "decision": own.get("decision", decision),

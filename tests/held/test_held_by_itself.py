@@ -146,9 +146,9 @@ def test_a_revocation_list_that_was_missing_helps(tmp_path: Path) -> None:
     import datetime as dt
 
     from ingest.signatures.certs import name_text
-    from samplenight import pdfpki
+    from samplenight import sealpki
 
-    authority = pdfpki.authority(dt.datetime(2026, 11, 19, tzinfo=dt.UTC))
+    authority = sealpki.authority(dt.datetime(2026, 11, 19, tzinfo=dt.UTC))
     (tmp_path / "crls").mkdir()
     for name, crl in authority.crls.items():
         (tmp_path / "crls" / f"{name}.crl").write_bytes(crl)
