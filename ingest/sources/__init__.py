@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,6 +46,8 @@ def open_source(home: Home, agency: Agency, folder: str = "") -> Source:
         at = connection(home, given["connection"])
         if kind == "https":
             return TreeSource(_tree(kind, at, ""), agency.id, "deliveries", "receipts", seconds)
+        if kind == "exchange":
+            return TreeSource(_exchange(home, at, given["files"]), agency.id, "", given["receipts"], seconds)
         tree = _tree(kind, at, given.get("bucket", ""))
         return TreeSource(tree, agency.id, given["path"], given["receipts"], seconds)
     except KeyError as e:
@@ -53,7 +56,8 @@ def open_source(home: Home, agency: Agency, folder: str = "") -> Source:
 
 def connections(home: Home) -> list[str]:
     """The ids of the connections that the agencies' sources name."""
-    named = {agency.raw.get("source", {}).get("connection") for agency in home.agencies().values()}
+    sources = [agency.raw.get("source", {}) for agency in home.agencies().values()]
+    named = {place.get("connection") for s in sources for place in (s, s.get("files", {}))}
     return sorted(id_ for id_ in named if id_)
 
 
@@ -74,6 +78,18 @@ def _tree(kind: str, at: Connection, bucket: str) -> Tree:
         if (kind, at, bucket) not in _TREES:
             _TREES[kind, at, bucket] = _open_tree(kind, at, bucket)
         return _TREES[kind, at, bucket]
+
+
+def _exchange(home: Home, at: Connection, files: Mapping[str, str]) -> Tree:
+    """Exchange tables whose attachments stand at ``files``: a folder, or a place behind SFTP or in a bucket."""
+    from ingest.sources.exchange import ExchangeTree
+
+    kind = files["kind"]
+    behind = (
+        LocalTree() if kind == "folder" else _tree(kind, connection(home, files["connection"]), files.get("bucket", ""))
+    )
+    with _OPENING:
+        return _TREES.setdefault(("exchange", at, files["path"]), ExchangeTree(at, behind, files["path"]))
 
 
 _TREES: dict[tuple[str, Connection, str], Tree] = {}

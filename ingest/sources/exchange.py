@@ -1,0 +1,188 @@
+"""An agency's exchange tables EX_GDBS_* in PostgreSQL as source: a closed case is a delivery, its rows are its metadata.
+
+A case is closed when it has a row in EX_GDBS_BJ. It is delivered as the file EX_GDBS_ALL.json, all rows of the case by table,
+and its attachments, which stand where the tables say, in a folder or behind SFTP. Receipts go into a table that the agency
+makes for us and nobody else writes:
+
+    CREATE TABLE guidang_receipt (name text PRIMARY KEY, receipt text NOT NULL, written_at timestamptz NOT NULL DEFAULT now())
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+import json
+import posixpath
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.engine import URL, Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from ingest.model import CST
+from ingest.settings import ConfigError
+from ingest.sources import connections
+from ingest.sources.base import DONE, DeliveryGone, SourceAway
+from ingest.sources.trees import Marked, SteadyFile, Tree, safe
+
+_T = TypeVar("_T")
+_PREFIX = "EX_GDBS_"
+_ROWS = "EX_GDBS_ALL.json"
+_FIRST, _CLOSED = "EX_GDBS_SB", "EX_GDBS_BJ"
+_KEY, _VERSION, _TIME = "SBLSH", "VERSION", "BJSJ"
+_SECONDS = 30
+_STATEMENT_MS = 120_000
+
+
+class ExchangeTree:
+    """The exchange tables of one database; ``folder`` is a case, written ``<SBLSH>-v<VERSION>``."""
+
+    def __init__(self, at: connections.Connection, files: Tree, root: str) -> None:
+        self._at = at
+        self._files = files
+        self._root = root
+        self._engine = _engine(at)
+        self._found: dict[str, sa.Table] = {}
+
+    def marked(self, folder: str, marker: str, since: dt.date | None) -> Iterator[Marked]:
+        if marker != DONE:  # a case is complete when it is closed, and its form is its own
+            return
+        first, closed = self._table(_FIRST), self._table(_CLOSED)
+        query = sa.select(first.c[_KEY], first.c[_VERSION], sa.func.max(closed.c[_TIME]).label("at")).join(
+            closed, closed.c[_KEY] == first.c[_KEY]
+        )
+        if since is not None:
+            query = query.where(closed.c[_TIME] >= sa.cast(sa.literal(since.isoformat()), closed.c[_TIME].type))
+        for row in self._ask(lambda conn: conn.execute(query.group_by(first.c[_KEY], first.c[_VERSION])).all()):
+            moment = row.at if isinstance(row.at, dt.datetime) else dt.datetime.fromisoformat(row.at)
+            moment = moment if moment.tzinfo else moment.replace(tzinfo=CST)
+            yield Marked(f"{row[0]}-v{row[1]}", 0, int(moment.timestamp() * 10**6) * 1000)
+
+    def walk(self, folder: str) -> list[str]:
+        return [_ROWS, *self._attachments(self._rows(folder))]
+
+    def open(self, folder: str, name: str) -> SteadyFile:
+        if name == _ROWS:
+            data = json.dumps(self._rows(folder), ensure_ascii=False, sort_keys=True).encode()
+            return SteadyFile(io.BytesIO(data), name, lambda: None, lambda e: e)
+        if name not in self._attachments(self._rows(folder)):
+            raise FileNotFoundError(name)
+        try:
+            return self._files.open(self._root, safe(name))
+        except DeliveryGone as e:  # the root of all attachments: a mount that is away
+            raise SourceAway(self._root, e) from e
+
+    def write(self, folder: str, name: str, data: bytes) -> None:
+        table = self._table(folder)
+
+        def put(conn: Connection) -> None:
+            conn.execute(sa.delete(table).where(table.c["NAME"] == name))
+            conn.execute(sa.insert(table).values({table.c["NAME"]: name, table.c["RECEIPT"]: data.decode()}))
+
+        self._ask(put)
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def join(self, folder: str, name: str) -> str:
+        return name
+
+    # -------------------------------------------------------------------------------------------- asking
+
+    def _rows(self, case: str) -> dict[str, list[dict[str, str]]]:
+        """All rows of a case by table, as they stood at one moment. Raises DeliveryGone when there is no such version."""
+        key, _, version = case.rpartition("-v")
+        self._table(_FIRST)
+
+        def read(conn: Connection) -> dict[str, list[dict[str, str]]]:
+            return {
+                name: [_texts(dict(r._mapping)) for r in conn.execute(sa.select(t).where(t.c[_KEY] == key)).all()]
+                for name, t in sorted(self._found.items())
+                if name.startswith(_PREFIX) and _KEY in t.c
+            }
+
+        tables = {name: sorted(rows, key=_order) for name, rows in self._ask(read).items() if rows}
+        if not any(row.get(_VERSION) == version for row in tables.get(_FIRST, ())):
+            raise DeliveryGone(case)
+        return tables
+
+    @staticmethod
+    def _attachments(tables: Mapping[str, list[dict[str, str]]]) -> list[str]:
+        """Paths below the root, as the rows give them; a path that leads out of it is named as it is and never opened."""
+        named = [
+            posixpath.join(row.get("ATTACH_PATH", "").replace("\\", "/").strip("/"), row["ATTACH_NAME"])
+            for rows in tables.values()
+            for row in rows
+            if row.get("ATTACH_NAME")
+        ]
+        return sorted(set(named))
+
+    def _table(self, name: str) -> sa.Table:
+        if not self._found:
+            self._found = self._ask(self._reflect)
+        try:
+            return self._found[name.upper()]
+        except KeyError:
+            raise SourceAway(self._at.id, f"没有表 {name} / there is no table {name}") from None
+
+    def _reflect(self, conn: Connection) -> dict[str, sa.Table]:
+        """The tables of the schema by name in capitals, their columns too: PostgreSQL folds what is not quoted."""
+        schema = self._at.option("schema") or None
+        meta = sa.MetaData(schema=schema)
+        listeners = [("column_reflect", _capitals)]
+        names = sa.inspect(conn).get_table_names(schema)
+        return {n.upper(): sa.Table(n, meta, autoload_with=conn, listeners=listeners) for n in names}
+
+    def _ask(self, work: Callable[[Connection], _T]) -> _T:
+        """``work`` in one transaction that sees one moment. Raises SourceAway."""
+        try:
+            with self._engine.begin() as conn:
+                return work(conn)
+        except SQLAlchemyError as e:
+            # the driver's own words may hold rows of persons: only the kind of trouble is told
+            raise SourceAway(self._at.id, f"{type(e).__name__}: {getattr(e, 'code', '')}") from None
+
+
+def _engine(at: connections.Connection) -> Engine:
+    url = URL.create(
+        "postgresql+psycopg2",
+        username=at.login or None,
+        password=at.password or None,
+        host=at.host,
+        port=at.port or 5432,
+        database=at.schema,
+    )
+    try:
+        return sa.create_engine(
+            url,
+            isolation_level="REPEATABLE READ",
+            pool_pre_ping=True,
+            hide_parameters=True,
+            connect_args={"connect_timeout": _SECONDS, "options": f"-c statement_timeout={_STATEMENT_MS}"},
+        )
+    except ImportError as e:
+        raise ConfigError(
+            "缺少 PostgreSQL 驱动：安装 guidang[postgres] / the driver is missing: install guidang[postgres]"
+        ) from e
+
+
+def _capitals(_: object, __: object, column: dict[str, Any]) -> None:
+    column["key"] = column["name"].upper()
+
+
+def _texts(row: Mapping[Any, Any]) -> dict[str, str]:
+    """A row as texts by column in capitals; what is null is left out, times are China time."""
+    return {k.upper(): _text(v) for k, v in row.items() if v is not None}
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, dt.datetime):
+        local = value.astimezone(CST) if value.tzinfo else value
+        return local.strftime("%Y-%m-%d %H:%M:%S")
+    return str(value)
+
+
+def _order(row: Mapping[str, str]) -> tuple[str, list[tuple[str, str]]]:
+    """An order of a table's rows that the database does not promise: by their number, else by all they say."""
+    return row.get("SEQ", "").zfill(12), sorted(row.items())
