@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+import posixpath
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -40,25 +41,47 @@ class BucketTree:
             ),
         )
 
-    def marked(self, folder: str, marker: str, since: dt.date | None) -> Iterator[Marked]:
+    def marked(self, folder: str, markers: Collection[str], since: dt.date | None) -> Iterator[Marked]:
+        files: dict[
+            str, str
+        ] = {}  # what stands directly in the folder, with its tag: keys come in order, X before X_DONE
         for key, found in self._list(folder):
-            parts = key.split("/")
-            if len(parts) == 2 and parts[1] == marker and parts[0]:
-                yield Marked(
-                    parts[0], found["Size"], int(found["LastModified"].timestamp()) * 10**9, found["ETag"].strip('"')
-                )
+            name, _, rest = key.partition("/")
+            tag = found["ETag"].strip('"')
+            mtime_ns = int(found["LastModified"].timestamp()) * 10**9
+            if rest in markers and name:
+                yield Marked(name, rest, found["Size"], mtime_ns, tag)
+            elif name == key:
+                for marker in markers:
+                    if (own := files.get(key.removesuffix(marker))) is not None and key.endswith(marker):
+                        yield Marked(key.removesuffix(marker), marker, found["Size"], mtime_ns, f"{tag}-{own}")
+                files[key] = tag
 
     def walk(self, folder: str) -> list[str]:
         names = [key for key, _ in self._list(folder) if not key.endswith("/")]
-        if not names:
+        if not names and not self._is_file(folder):
             raise DeliveryGone(folder)
-        return names
+        return names or [posixpath.basename(folder)]
+
+    def _is_file(self, key: str) -> bool:
+        try:
+            self._s3.head_object(Bucket=self._bucket, Key=key)
+        except ClientError as e:
+            if e.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
+                return False
+            raise SourceAway(key, e) from e
+        except BotoCoreError as e:
+            raise SourceAway(key, e) from e
+        return True
 
     def open(self, folder: str, name: str) -> SteadyFile:
         key = self.join(folder, safe(name))
         try:
             answer = self._s3.get_object(Bucket=self._bucket, Key=key)
         except self._s3.exceptions.NoSuchKey as e:
+            above, _, last = folder.rpartition("/")
+            if name == last and self._is_file(folder):  # a delivery that is a single file
+                return self.open(above, name)
             raise FileNotFoundError(key) from e
         except (ClientError, BotoCoreError) as e:
             raise SourceAway(key, e) from e

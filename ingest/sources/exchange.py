@@ -13,7 +13,7 @@ import datetime as dt
 import io
 import json
 import posixpath
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -45,9 +45,8 @@ class ExchangeTree:
         self._engine = _engine(at)
         self._found: dict[str, sa.Table] = {}
 
-    def marked(self, folder: str, marker: str, since: dt.date | None) -> Iterator[Marked]:
-        if marker != DONE:  # a case is complete when it is closed, and its form is its own
-            return
+    def marked(self, folder: str, markers: Collection[str], since: dt.date | None) -> Iterator[Marked]:
+        # a case is complete when it is closed, and its form is its own
         first, closed = self._table(_FIRST), self._table(_CLOSED)
         query = sa.select(first.c[_KEY], first.c[_VERSION], sa.func.max(closed.c[_TIME]).label("at")).join(
             closed, closed.c[_KEY] == first.c[_KEY]
@@ -57,7 +56,7 @@ class ExchangeTree:
         for row in self._ask(lambda conn: conn.execute(query.group_by(first.c[_KEY], first.c[_VERSION])).all()):
             moment = row.at if isinstance(row.at, dt.datetime) else dt.datetime.fromisoformat(row.at)
             moment = moment if moment.tzinfo else moment.replace(tzinfo=CST)
-            yield Marked(f"{row[0]}-v{row[1]}", 0, int(moment.timestamp() * 10**6) * 1000)
+            yield Marked(f"{row[0]}-v{row[1]}", DONE, 0, int(moment.timestamp() * 10**6) * 1000)
 
     def walk(self, folder: str) -> list[str]:
         return [_ROWS, *self._attachments(self._rows(folder))]
@@ -110,13 +109,7 @@ class ExchangeTree:
     @staticmethod
     def _attachments(tables: Mapping[str, list[dict[str, str]]]) -> list[str]:
         """Paths below the root, as the rows give them; a path that leads out of it is named as it is and never opened."""
-        named = [
-            posixpath.join(row.get("ATTACH_PATH", "").replace("\\", "/").strip("/"), row["ATTACH_NAME"])
-            for rows in tables.values()
-            for row in rows
-            if row.get("ATTACH_NAME")
-        ]
-        return sorted(set(named))
+        return sorted({_place(row) for rows in tables.values() for row in rows if row.get("ATTACH_NAME")})
 
     def _table(self, name: str) -> sa.Table:
         if not self._found:
@@ -142,6 +135,13 @@ class ExchangeTree:
         except SQLAlchemyError as e:
             # the driver's own words may hold rows of persons: only the kind of trouble is told
             raise SourceAway(self._at.id, f"{type(e).__name__}: {getattr(e, 'code', '')}") from None
+
+
+def _place(row: Mapping[str, str]) -> str:
+    """Where an attachment stands: its path is that of the file in some systems, and of its folder in others."""
+    path = row.get("ATTACH_PATH", "").replace("\\", "/").strip("/")
+    name = row["ATTACH_NAME"]
+    return path if posixpath.basename(path) == name else posixpath.join(path, name)
 
 
 def _engine(at: connections.Connection) -> Engine:

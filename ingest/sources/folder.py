@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import itertools
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from ingest.sources.base import DeliveryGone
@@ -19,19 +20,21 @@ from ingest.sources.trees import Marked, SteadyFile, safe
 class LocalTree:
     """The file system of this machine."""
 
-    def marked(self, folder: str, marker: str, since: dt.date | None) -> Iterator[Marked]:
+    def marked(self, folder: str, markers: Collection[str], since: dt.date | None) -> Iterator[Marked]:
         try:
             entries = {e.name: e.is_dir(follow_symlinks=False) for e in os.scandir(folder)}
         except FileNotFoundError:
             return  # an agency that delivers nothing tonight
-        for name, is_folder in entries.items():
+        for name, marker in itertools.product(entries, markers):
+            is_folder = entries[name]
             if not is_folder and name + marker not in entries:
                 continue
             mark = _regular(Path(folder, name, marker) if is_folder else Path(folder, name + marker))
             own = None if is_folder else _regular(Path(folder, name))
             if mark is None or (own is None and not is_folder):
                 continue  # not complete yet
-            yield Marked(name, mark.st_size, mark.st_mtime_ns, f"{own.st_size}-{own.st_mtime_ns}" if own else "")
+            tag = f"{own.st_size}-{own.st_mtime_ns}" if own else ""
+            yield Marked(name, marker, mark.st_size, mark.st_mtime_ns, tag)
 
     def walk(self, folder: str) -> list[str]:
         if _regular(Path(folder)) is not None:  # a delivery that is a single file

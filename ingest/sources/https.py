@@ -5,8 +5,9 @@
     GET <base>/deliveries/<name>/files/<path>         the bytes
     PUT <base>/receipts/<name>.receipt.json           the receipt
 
-``modified`` is ISO 8601 with an offset, when the delivery was complete. Names in paths are percent-encoded. The server is
-known by its certificate; we by a bearer token, a client certificate, or both.
+A delivery of another form than case.json says ``"packed": true``. ``modified`` is ISO 8601 with an offset, when the delivery was
+complete. Names in paths are percent-encoded. The server is known by its certificate; we by a bearer token, a client
+certificate, or both.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, BinaryIO, cast
 from urllib.parse import quote, urlencode
 
@@ -24,7 +25,7 @@ from urllib3.response import BaseHTTPResponse
 from urllib3.util import Retry, Timeout
 
 from ingest.settings import ConfigError
-from ingest.sources.base import METADATA, DeliveryGone, SourceAway
+from ingest.sources.base import DONE, METADATA, DeliveryGone, SourceAway
 from ingest.sources.connections import Connection
 from ingest.sources.trees import Marked, SteadyFile, read_up_to, safe
 
@@ -63,9 +64,7 @@ class HttpsTree:
             retries=_RETRIES,
         )
 
-    def marked(self, folder: str, marker: str, since: dt.date | None) -> Iterator[Marked]:
-        if marker != METADATA:  # the interface lists every complete delivery once, whatever its form
-            return
+    def marked(self, folder: str, markers: Collection[str], since: dt.date | None) -> Iterator[Marked]:
         cursor, seen = None, set()
         for _ in range(_PAGES):
             query = {"since": since.isoformat() if since else None, "cursor": cursor}
@@ -183,8 +182,8 @@ def _marked(entry: Any, where: str) -> Marked:
         name, modified = entry["name"], dt.datetime.fromisoformat(entry["modified"])
         if not isinstance(name, str) or not name or modified.tzinfo is None:
             raise ValueError(name)
-        return Marked(
-            name, int(entry.get("size", 0)), int(modified.timestamp() * 10**6) * 1000, str(entry.get("etag", ""))
-        )
+        marker = DONE if entry.get("packed") else METADATA
+        moment = int(modified.timestamp() * 10**6) * 1000
+        return Marked(name, marker, int(entry.get("size", 0)), moment, str(entry.get("etag", "")))
     except (KeyError, TypeError, ValueError) as e:
         raise SourceAway(where, f"报送清单有误 / its list of deliveries is broken: {e}") from e

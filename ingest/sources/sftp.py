@@ -8,12 +8,13 @@ import datetime as dt
 import errno
 import hashlib
 import io
+import itertools
 import os
 import posixpath
 import stat
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any, TypeVar
 
 import paramiko
@@ -40,27 +41,37 @@ class SftpTree:
         self._ssh: paramiko.SSHClient | None = None
         self._sftp: paramiko.SFTPClient | None = None
 
-    def marked(self, folder: str, marker: str, since: dt.date | None) -> Iterator[Marked]:
-        for entry in self._ask(folder, lambda c: _listing(c, folder)):
-            if not stat.S_ISDIR(entry.st_mode or 0):
-                continue
-            path = posixpath.join(folder, entry.filename, marker)
-            st = self._ask(path, lambda c, path=path: _lstat(c, path))  # type: ignore[misc]
-            if st is not None and stat.S_ISREG(st.st_mode or 0):
-                yield Marked(entry.filename, st.st_size or 0, (st.st_mtime or 0) * 10**9)
+    def marked(self, folder: str, markers: Collection[str], since: dt.date | None) -> Iterator[Marked]:
+        entries = {e.filename: e for e in self._ask(folder, lambda c: _listing(c, folder))}
+        for (name, entry), marker in itertools.product(entries.items(), markers):
+            if stat.S_ISDIR(entry.st_mode or 0):
+                path = posixpath.join(folder, name, marker)
+                mark = self._ask(path, lambda c, path=path: _lstat(c, path))  # type: ignore[misc]
+                tag = ""
+            else:
+                mark = entries.get(name + marker) if _is_file(entry) else None
+                tag = "-".join(map(str, _state(entry)))
+            if mark is not None and _is_file(mark):
+                yield Marked(name, marker, mark.st_size or 0, (mark.st_mtime or 0) * 10**9, tag)
 
     def walk(self, folder: str) -> list[str]:
-        if self._ask(folder, lambda c: _lstat(c, folder)) is None:
+        st = self._ask(folder, lambda c: _lstat(c, folder))
+        if st is None:
             raise DeliveryGone(folder)
+        if _is_file(st):  # a delivery that is a single file
+            return [posixpath.basename(folder)]
         return self._ask(folder, lambda c: list(_below(c, folder, "")))
 
     def open(self, folder: str, name: str) -> SteadyFile:
         path = posixpath.join(folder, safe(name))
+        if name == posixpath.basename(folder):
+            own = self._ask(folder, lambda c: _lstat(c, folder))
+            path = folder if own is not None and _is_file(own) else path
         return self._ask(path, lambda c: self._open(c, path))
 
     def _open(self, client: paramiko.SFTPClient, path: str) -> SteadyFile:
         st = client.lstat(path)
-        if not stat.S_ISREG(st.st_mode or 0):
+        if not _is_file(st):
             raise OSError(errno.ELOOP, f"not a regular file: {path!r}")
         file = _Windows(client.open(path, "rb"), st.st_size or 0)
         return SteadyFile(file, path, lambda: _state(client.lstat(path)), lambda e: SourceAway(path, e))
@@ -209,6 +220,10 @@ def _below(client: paramiko.SFTPClient, folder: str, base: str) -> Iterator[str]
             yield from _below(client, folder, name)
         else:
             yield name
+
+
+def _is_file(st: paramiko.SFTPAttributes) -> bool:
+    return stat.S_ISREG(st.st_mode or 0)
 
 
 def _state(st: paramiko.SFTPAttributes) -> tuple[Any, Any]:

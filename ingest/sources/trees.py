@@ -14,7 +14,7 @@ import hashlib
 import io
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any, BinaryIO, Protocol, TypeVar, cast
 
 from ingest.model import CST
@@ -25,9 +25,10 @@ _T = TypeVar("_T")
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Marked:
-    """A folder that holds the marker: its name, and of the marker its size in bytes, time (ns, UTC) and the system's tag."""
+    """A delivery with its mark: its name, which mark, and of that its size in bytes, time (ns, UTC) and the system's tag."""
 
     name: str
+    marker: str
     size: int
     mtime_ns: int
     tag: str = ""
@@ -36,18 +37,20 @@ class Marked:
 class Tree(Protocol):
     """Files in folders. Paths are the system's own; a missing folder holds nothing."""
 
-    def marked(self, folder: str, marker: str, since: dt.date | None) -> Iterator[Marked]:
-        """The folders directly in ``folder`` that hold a regular file ``marker``, in any order; where the system can, also the
-        files with ``<name><marker>`` beside them. Raises SourceAway.
+    def marked(self, folder: str, markers: Collection[str], since: dt.date | None) -> Iterator[Marked]:
+        """The folders directly in ``folder`` that hold a regular file named as one of ``markers``, and the files with
+        ``<name><marker>`` beside them, once for each mark, in any order. Raises SourceAway.
 
         A system that can be asked for what came on or after a day may leave older ones out.
         """
 
     def walk(self, folder: str) -> list[str]:
-        """All that is no folder below ``folder``, as POSIX paths relative to it. Raises DeliveryGone, SourceAway."""
+        """All that is no folder below ``folder``, as POSIX paths relative to it; of a file its own name. Raises DeliveryGone,
+        SourceAway."""
 
     def open(self, folder: str, name: str) -> SteadyFile:
-        """A regular file below ``folder``, never out of it; OSError where ``name`` is none. Raises DeliveryGone, SourceAway."""
+        """A regular file below ``folder``, never out of it, or ``folder`` itself by its own name; OSError where ``name`` is none.
+        Raises DeliveryGone, SourceAway."""
 
     def write(self, folder: str, name: str, data: bytes) -> None:
         """Write a file whole or not at all, over what stands there. Raises SourceAway."""
@@ -70,13 +73,19 @@ class TreeSource:
         self._outbox = outbox
 
     def deliveries(self, since: dt.date | None = None) -> Iterator[Delivery]:
-        ours = {m.name: (m, False) for m in self._tree.marked(self._drop, METADATA, since)}
-        others = {m.name: (m, True) for m in self._tree.marked(self._drop, DONE, since)}
-        for _, (found, packed) in sorted((others | ours).items()):
+        all_marked = self._tree.marked(self._drop, (METADATA, DONE), since)
+        # of a delivery that has both marks, case.json counts
+        complete = {m.name: m for m in sorted(all_marked, key=lambda m: m.marker == METADATA)}
+        for _, found in sorted(complete.items()):
             arrived = dt.datetime.fromtimestamp(found.mtime_ns / 1e9, CST).date()
             fingerprint = f"{found.size}-{found.mtime_ns}" + (f"-{found.tag}" if found.tag else "")
             yield Delivery(
-                self._agency, found.name, self._tree.join(self._drop, found.name), fingerprint, arrived, packed
+                self._agency,
+                found.name,
+                self._tree.join(self._drop, found.name),
+                fingerprint,
+                arrived,
+                found.marker == DONE,
             )
 
     def reader(self, location: str) -> TreeDelivery:

@@ -138,10 +138,37 @@ def test_what_is_not_there_is_told_as_such(place: Place, tmp_path: Path) -> None
         with pytest.raises(OSError):
             reader.open(name)
     place.remove("1")
-    with pytest.raises(DeliveryGone):
+    with pytest.raises((DeliveryGone, FileNotFoundError)):
         source.reader(found.location).metadata(1000)
     with pytest.raises(DeliveryGone):
         source.reader(found.location).names()
+
+
+def test_other_forms_are_marked_as_done_in_a_folder_or_beside_a_file(place: Place, tmp_path: Path) -> None:
+    if place.source["kind"] == "https":
+        pytest.skip("the interface says it of each delivery")
+    place.put("案卷 1/包.zip", BIG)
+    place.put("案卷 1/_DONE", b"")
+    place.put("案卷 2.zip", BIG[:1000])
+    place.put("案卷 3.zip", b"not done")
+    place.put("both/_DONE", b"")
+    place.put("both/case.json", b"{}")
+    source = opened(place, tmp_path)
+    assert [d.name for d in source.deliveries()] == ["both", "案卷 1"]
+    place.put("案卷 2.zip_DONE", b"")
+    both, one, two = source.deliveries()
+    assert [both.packed, one.packed, two.packed] == [False, True, True]
+    assert source.reader(one.location).names() == ["包.zip"]
+    reader = source.reader(two.location)
+    assert reader.names() == ["案卷 2.zip"]
+    with reader.open("案卷 2.zip") as f:
+        assert f.read(10**6) == BIG[:1000]
+    with pytest.raises(FileNotFoundError):
+        reader.metadata(1000)
+    place.put("案卷 2.zip", BIG[:500])
+    place.put("案卷 2.zip_DONE", b" ")
+    *_, anew = source.deliveries()
+    assert anew.location == two.location and anew.fingerprint != two.fingerprint
 
 
 def test_receipts_are_whole_and_the_last_stands(place: Place, tmp_path: Path) -> None:
