@@ -68,7 +68,7 @@ def _brought(need: Mapping[str, Any], files: Sequence[File]) -> bool:
         return any(_brought(one, files) for one in need["any_of"])
     if "all_of" in need:
         return all(_brought(one, files) for one in need["all_of"])
-    return sum(1 for file in files if _fits(file, need)) >= need.get("at_least", 1)
+    return sum(1 for file in files if _fits(file, need)) >= int(need.get("at_least", 1))
 
 
 def _fits(file: File, need: Mapping[str, Any]) -> bool:
