@@ -92,8 +92,8 @@ def test_large_copies_count_by_their_bytes_too(ledger: Ledger) -> None:
 
 def test_what_was_proved_tonight_is_not_read_again(ledger: Ledger) -> None:
     deposit(ledger, 0, 5, START)
-    assert len(night(ledger, START + 9 * DAY, 10)) == 5
-    assert night(ledger, START + 9 * DAY, 10) == []
+    assert len(night(ledger, START + 10 * DAY, 10)) == 5
+    assert night(ledger, START + 10 * DAY, 10) == []
 
 
 def test_reading_is_held_to_its_pace(monkeypatch: pytest.MonkeyPatch) -> None:

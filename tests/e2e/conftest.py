@@ -10,24 +10,14 @@ import pytest
 from night_home import NightHome
 
 from ingest.servers.ports import Ports
-from ingest.servers.seaweed import SeaweedServer, StoreEndpoint
+from ingest.servers.seaweed import SeaweedServer
 
 
 @pytest.fixture
-def night_folder() -> Iterator[Path]:
+def night_home() -> Iterator[NightHome]:
     with tempfile.TemporaryDirectory(prefix="gd") as folder:  # a short path, for the store's unix sockets
-        yield Path(folder)
-
-
-@pytest.fixture
-def night_server(night_folder: Path) -> Iterator[StoreEndpoint]:
-    server = SeaweedServer(night_folder / "servers", Ports.free())
-    try:
-        yield server.start()
-    finally:
-        server.stop()
-
-
-@pytest.fixture
-def night_home(night_folder: Path, night_server: StoreEndpoint) -> NightHome:
-    return NightHome(night_folder / "home", night_server)
+        server = SeaweedServer(Path(folder) / "servers", Ports.free())
+        try:
+            yield NightHome(Path(folder) / "home", server.start())
+        finally:
+            server.stop()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import tempfile
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -19,7 +20,8 @@ from ingest.audit import decided, fixity
 from ingest.cli import main
 from ingest.ledger import Ledger, copies
 from ingest.ledger.tables import event
-from ingest.servers.seaweed import StoreEndpoint
+from ingest.servers.ports import Ports
+from ingest.servers.seaweed import SeaweedServer, StoreEndpoint
 from ingest.store import config
 from ingest.store.config import StoreConfig
 from ingest.store.objects import ObjectStore
@@ -33,14 +35,14 @@ DAY = dt.timedelta(days=1)
 class Replicated:
     """A night archived into two buckets of one server; ``second`` is the other replica."""
 
-    def __init__(self, night_home: NightHome, endpoint: StoreEndpoint) -> None:
-        self.night, self.home, self._endpoint = night_home, night_home.home, endpoint
+    def __init__(self, night_home: NightHome, endpoint: StoreEndpoint, folder: Path) -> None:
+        self.night, self.home, self.folder = night_home, night_home.home, folder
         admin = endpoint.users["admin"]
         self.config = StoreConfig(endpoint.url, "second", admin.access_key, admin.secret_key, endpoint.region, "second")
         self.s3 = endpoint.client("admin")
         self.s3.create_bucket(Bucket="second")
         self.second = ObjectStore(self.config)
-        samplenight.make(self.home.root, count=6, faults=())
+        samplenight.make(self.home.root, count=7, faults=())
         (self.home.config / "store.json").write_text(json.dumps({
             "schema": "guidang.store/1.0", "min_copies": 2,
             "replicas": [{"name": "second", "endpoint": endpoint.url, "bucket": "second"}],
@@ -48,6 +50,7 @@ class Replicated:
         config.save_keys(self.home, "second", admin.access_key, admin.secret_key)
         night_home.run()
         self.keys = sorted(r["object_key"] for r in night_home.records() if r["state"] == "acknowledged")
+        self._night = 0
         self.at = ["--home", str(self.home.root)]
 
     def events(self, *kinds: str) -> list[dict[str, Any]]:
@@ -61,6 +64,13 @@ class Replicated:
         with Ledger(self.home.database_url) as ledger, ledger.read() as conn:
             return next(str(c["state"]) for c in copies.of_key(conn, key) if c["replica"] == replica)
 
+    def audit(self) -> int:
+        """A night that reads every copy; each call is a day later than the one before."""
+        self._night += 1
+        as_of = dt.datetime.now(dt.UTC) + (100 + self._night) * DAY
+        args = ["--period-days", "1", "--sample", "0", "--bandwidth", "0", "--as-of", as_of.isoformat()]
+        return main(["audit", "run", *args, *self.at])
+
     def flip(self, bucket: str, key: str) -> None:
         """As an administrator of the server can: the same key, one byte changed."""
         data = bytearray(self.s3.get_object(Bucket=bucket, Key=key)["Body"].read())
@@ -68,9 +78,16 @@ class Replicated:
         self.s3.put_object(Bucket=bucket, Key=key, Body=bytes(data))
 
 
-@pytest.fixture
-def replicated(night_home: NightHome, night_server: StoreEndpoint) -> Replicated:
-    return Replicated(night_home, night_server)
+@pytest.fixture(scope="module")
+def replicated() -> Iterator[Replicated]:
+    """One night for all tests here: each harms packages of its own, and says in its first line which."""
+    with tempfile.TemporaryDirectory(prefix="gd") as folder:  # a short path, for the store's unix sockets
+        server = SeaweedServer(Path(folder) / "servers", Ports.free())
+        try:
+            at = server.start()
+            yield Replicated(NightHome(Path(folder) / "home", at), at, Path(folder) / "servers")
+        finally:
+            server.stop()
 
 
 @pytest.fixture
@@ -106,7 +123,7 @@ def test_a_flipped_byte_is_found_within_a_cycle_and_repaired_by_decision(
     r.flip("second", victim)
     r.s3.delete_object(Bucket="second", Key=lost)
     r.s3.delete_object(Bucket="second", Key=commit_key(unmarked))
-    sound = r.second.digest(r.keys[3])
+    sound = r.second.digest(r.keys[6])
 
     # one cycle: every copy read once, each check an event, the damage found, told, and nothing repaired by itself
     now, codes = dt.datetime.now(dt.UTC), []
@@ -149,7 +166,7 @@ def test_a_flipped_byte_is_found_within_a_cycle_and_repaired_by_decision(
         assert r.second.digest(key) == r.night.objects.digest(key)
         assert r.second.digest(commit_key(key)) == r.night.objects.digest(commit_key(key))
         assert r.state(key, "second") == "proved"
-    assert r.second.digest(r.keys[3]) == sound
+    assert r.second.digest(r.keys[6]) == sound
     assert [(e["kind"], e["key"], e["by"]) for e in r.events("repair_decided", "repaired")] == [
         (kind, key, by)
         for key, by in ((victim, "测试甲"), (lost, "测试乙"), (unmarked, "测试乙"))
@@ -161,42 +178,41 @@ def test_a_flipped_byte_is_found_within_a_cycle_and_repaired_by_decision(
 
 def test_a_copy_is_never_repaired_from_a_bad_one_nor_without_a_name(replicated: Replicated) -> None:
     r = replicated
-    key = r.keys[0]
+    key, other = r.keys[3:5]
     r.flip("second", key)
     r.flip(r.night.objects._bucket, key)  # versions are kept there: the deposited one is hidden below
-    now = dt.datetime.now(dt.UTC)
-    args = ["--period-days", "1", "--sample", "0", "--bandwidth", "0", "--as-of", (now + DAY).isoformat()]
-    assert main(["audit", "run", *args, *r.at]) == 1
-    bad = {(c["replica"], c["findings"][0]["code"]) for c in r.events("fixity") if c["state"] != "proved"}
+    assert r.audit() == 1
+    bad = {
+        (c["replica"], c["findings"][0]["code"])
+        for c in r.events("fixity")
+        if c["state"] != "proved" and c["key"] == key
+    }
     assert bad == {("second", "FIX-DAMAGED"), ("main", "FIX-HIDDEN")}
     assert main(["audit", "repair", key, "--replica", "second", "--as", " ", "--reason", "x", *r.at]) == 2
-    assert r.events("repair_decided") == []
+    assert [e for e in r.events("repair_decided") if e["key"] == key] == []
     # the bytes below are still those deposited: they repair the other copy, and then their own place
     assert main(["audit", "repair", key, "--replica", "second", "--as", "测试甲", "--reason", "巡检", *r.at]) == 0
     assert main(["audit", "repair", key, "--replica", "main", "--as", "测试甲", "--reason", "巡检", *r.at]) == 0
     assert r.night.objects.digest(key) == r.second.digest(key)
     # where no copy is left that is whole, it is said and nothing is written
-    other = r.keys[1]
     r.flip("second", other)
     with Ledger(r.home.database_url) as ledger, ledger.read() as conn:
         (main_copy,) = (c for c in copies.of_key(conn, other) if c["replica"] == "main")
     r.s3.delete_object(Bucket=r.night.objects._bucket, Key=other, VersionId=main_copy["version_id"])
-    args[-1] = (now + 2 * DAY).isoformat()
-    assert main(["audit", "run", *args, *r.at]) == 1
+    assert r.audit() == 1
     before = r.second.digest(other)
     assert main(["audit", "repair", other, "--replica", "second", "--as", "测试甲", "--reason", "巡检", *r.at]) == 1
     assert r.second.digest(other) == before
     assert [e["kind"] for e in r.events("repair_decided", "repaired") if e["key"] == other] == ["repair_decided"]
 
 
-def test_a_byte_flipped_on_the_store_s_own_disk_is_found(night_home: NightHome, night_folder: Path) -> None:
-    samplenight.make(night_home.home.root, count=1, faults=())
-    night_home.run()
-    (row,) = (r for r in night_home.records() if r["state"] == "acknowledged")
-    content = b"".join(night_home.objects.stream(row["object_key"]))
+def test_a_byte_flipped_on_the_store_s_own_disk_is_found(replicated: Replicated) -> None:
+    r = replicated
+    key = r.keys[5]
+    content = b"".join(r.night.objects.stream(key))
     probe = content[len(content) // 2 :][:64]
     flipped = 0
-    for volume in (night_folder / "servers/store/data").rglob("*.dat"):
+    for volume in (r.folder / "store/data").rglob("*.dat"):
         with volume.open("r+b") as file:
             data = file.read()
             if (at := data.find(probe)) >= 0:
@@ -204,9 +220,7 @@ def test_a_byte_flipped_on_the_store_s_own_disk_is_found(night_home: NightHome, 
                 file.write(bytes([probe[0] ^ 1]))
                 flipped += 1
     assert flipped, "the package's bytes were not found in the volumes"
-    at = ["--home", str(night_home.home.root)]
-    as_of = (dt.datetime.now(dt.UTC) + DAY).isoformat()
-    assert main(["audit", "run", "--period-days", "1", "--sample", "0", "--bandwidth", "0", "--as-of", as_of, *at]) == 1
-    with Ledger(night_home.home.database_url) as ledger:
-        (found,) = fixity.latest_findings(ledger)
-    assert found.code in ("FIX-UNREADABLE", "FIX-DAMAGED")
+    assert r.audit() == 1
+    with Ledger(r.home.database_url) as ledger:
+        found = {f.code for f in fixity.latest_findings(ledger) if f.params["key"] == key}
+    assert found and found <= {"FIX-UNREADABLE", "FIX-DAMAGED"}
