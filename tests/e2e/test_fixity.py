@@ -206,8 +206,11 @@ def test_a_copy_is_never_repaired_from_a_bad_one_nor_without_a_name(replicated: 
     assert [e["kind"] for e in r.events("repair_decided", "repaired") if e["key"] == other] == ["repair_decided"]
 
 
-def test_a_byte_flipped_on_the_store_s_own_disk_is_found(replicated: Replicated) -> None:
+def test_a_byte_flipped_on_the_store_s_own_disk_is_found(
+    replicated: Replicated, monkeypatch: pytest.MonkeyPatch
+) -> None:
     r = replicated
+    monkeypatch.setattr("ingest.store.objects.client", lambda _: r.s3)  # tries twice where ours tries five times
     key = r.keys[5]
     content = b"".join(r.night.objects.stream(key))
     probe = content[len(content) // 2 :][:64]
@@ -219,6 +222,7 @@ def test_a_byte_flipped_on_the_store_s_own_disk_is_found(replicated: Replicated)
                 file.seek(at)
                 file.write(bytes([probe[0] ^ 1]))
                 flipped += 1
+                break
     assert flipped, "the package's bytes were not found in the volumes"
     assert r.audit() == 1
     with Ledger(r.home.database_url) as ledger:
