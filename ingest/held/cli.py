@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -73,7 +74,11 @@ def _list(args: argparse.Namespace) -> int:
     for row in rows:
         _out(json.dumps(row, ensure_ascii=False) if args.json else _words(row))
     if not args.json:
-        _out(f"待定 {len(rows)} 件 / {len(rows)} held")
+        causes = Counter(code for row in rows for code in row["codes"])
+        _out(
+            f"待定 {len(rows)} 件 / {len(rows)} held"
+            + "".join(f"　{code} {n}" for code, n in sorted(causes.items(), key=lambda c: (-c[1], c[0])))
+        )
     return 0
 
 

@@ -22,7 +22,7 @@ from ingest.schedule.lint import lint
 from ingest.schedule.load import ScheduleError
 from ingest.schedule.match import Match, ScheduleSet, load
 from ingest.schedule.model import Schedule, retention_words
-from ingest.schedule.opening import propose_opening
+from ingest.schedule.opening import common_terms, propose_opening
 from ingest.schedule.rulings import FOLDER, Ruling, add_ruling
 from ingest.schedule.screen import print_findings, print_table, say
 from ingest.settings import Home
@@ -167,7 +167,7 @@ def _match(args: argparse.Namespace) -> int:
     as_of = as_of if as_of.tzinfo else as_of.replace(tzinfo=CST)
     answer = _in_use(args).match(record, fonds, as_of=as_of)
     if isinstance(answer, Match):
-        opening = propose_opening(answer.entry, record)
+        opening = propose_opening(answer.entry, record, common_terms())
         say(f"条款 {answer.entry.entry_no} {answer.entry.entry_text}")
         say(f"类别 {answer.category.path}　年度 {answer.year}　保管期限 {retention_words(answer.retention_code)}")
         say(f"理由 {answer.why}")

@@ -40,7 +40,9 @@ def row(home: NightHome, record: str) -> dict[str, Any]:
     return next(r for r in home.records() if r["id"] == record)
 
 
-def test_every_held_record_leaves_by_decision_in_the_next_night(night_home: NightHome, tmp_path: Path) -> None:
+def test_every_held_record_leaves_by_decision_in_the_next_night(
+    night_home: NightHome, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     root = night_home.home.root
     samplenight.make(root, count=2, faults=FAULTS)
     registry = root / "config/agencies.json"
@@ -92,6 +94,18 @@ def test_every_held_record_leaves_by_decision_in_the_next_night(night_home: Nigh
     assert done["FIL-UNSCHEDULED"]["filing"]["matched_by"] == "ruling"
     with Ledger(night_home.home.database_url) as ledger, ledger.read() as conn:
         assert list(chain.verify(conn)) == []
+
+    # and what the ledger knows now can be asked
+    capsys.readouterr()
+    assert main(["schedule", "coverage", "--day", "2026-11-22", "--json", *at]) == 0
+    told = json.loads(capsys.readouterr().out)
+    rows = night_home.records()
+    assert sum(f["received"] for f in told["fonds"]) == sum(f["matched"] for f in told["fonds"]) == len(rows)
+    assert (told["approved"], told["agencies"]) == (3, 3) and not any(f["unscheduled"] for f in told["fonds"])
+    assert main(["schedule", "due", "--transfer", "--before", "2032-01-01", "--json", *at]) == 0
+    listed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [x["archival_code"] for x in listed] == sorted({r["archival_code"] for r in rows})
+    assert all(x["open_reasons"].startswith("条款") and x["retention_start"] == "2027-01-01" for x in listed)
 
 
 def test_returned_and_recovered(night_home: NightHome) -> None:

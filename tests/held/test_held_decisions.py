@@ -192,6 +192,6 @@ def test_the_command_lists_decides_and_says_what_it_refused(held: HeldHome, caps
     assert main(["held", "decide", "accept", *said, *at]) == 1
     assert main(["held", "list", *at]) == 0
     out = capsys.readouterr().out
-    assert "已决定" in out and "待定 2 件" in out and "某 CA" in out
+    assert "已决定" in out and "待定 2 件 / 2 held　FIL-UNSCHEDULED 1　SIG-ISSUER-UNKNOWN 1" in out and "某 CA" in out
     assert main(["held", "withdraw", "99", *said, *at]) == 1
     assert "99" in capsys.readouterr().err
