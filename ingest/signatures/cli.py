@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
+import errno
 import json
+import os
+import stat
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -77,21 +80,19 @@ def verify_signature(args: argparse.Namespace) -> int:
 
 def judge_files(
     files: Sequence[Path], folder: Path, at: dt.datetime, timeout: float, data: Path | None = None
-) -> list[Json]:
-    """Judge files in a spawned worker that is killed when a file takes too long or brings it down; a file that cannot be
-    opened gives ``{"path", "error"}``."""
+) -> Iterator[Json]:
+    """Judge files, each as soon as it is asked for, in a spawned worker that is killed when a file takes too long or brings it
+    down; a file that cannot be opened gives ``{"path", "error"}``."""
     from ingest.signatures.apart import Apart, Lost
 
-    out: list[Json] = []
     with Apart(timeout) as worker:
         for path in files:
             try:
-                out.append(worker.run(judge_file, path, folder, at, data))
+                yield worker.run(judge_file, path, folder, at, data)
             except Lost as error:
-                out.append(_lost(path, at, str(error)))
+                yield _lost(path, at, str(error))
             except OSError as error:
-                out.append({"path": str(path), "error": error.strerror or str(error)})
-    return out
+                yield {"path": str(path), "error": error.strerror or str(error)}
 
 
 def judge_file(path: Path, folder: Path, at: dt.datetime, data: Path | None) -> Json:
@@ -100,8 +101,16 @@ def judge_file(path: Path, folder: Path, at: dt.datetime, data: Path | None) -> 
 
     store = TrustStore.load(folder)
     if data is not None:
-        return verify_detached(path.read_bytes(), data.read_bytes(), str(path), store, at).as_json()
-    return verify(path.read_bytes(), str(path), store, at).as_json()
+        return verify_detached(_content(path), _content(data), str(path), store, at, str(data)).as_json()
+    return verify(_content(path), str(path), store, at).as_json()
+
+
+def _content(path: Path) -> bytes:
+    """A regular file's bytes; OSError for a pipe or device, which might never end."""
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "不是普通文件 / not a regular file")
+        return file.read()
 
 
 def _lost(path: Path, at: dt.datetime, detail: str) -> Json:

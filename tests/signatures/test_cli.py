@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import base64
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -80,8 +81,7 @@ def test_detached_signature_over_another_file(tmp_path: Path, trust: Path, capsy
 
 
 def _sleep(*_: object) -> None:
-    import time
-
+    
     time.sleep(60)
 
 
@@ -112,3 +112,22 @@ def test_verdicts_that_an_imported_ca_would_settle_are_found() -> None:
     stored = json.loads(json.dumps(held.as_json()))
     assert keeping.would_help(stored, parse_certificate(w.stranger_authority.raw))
     assert not keeping.would_help(stored, parse_certificate(w.authority.raw))
+
+
+def test_odd_files_are_told_at_once_and_the_others_are_judged(
+    tmp_path: Path, trust: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An empty file, a huge sparse one, a folder, a pipe, a device, a link in a circle, and none at all."""
+    (tmp_path / "empty").touch()
+    with (tmp_path / "sparse.pdf").open("wb") as sparse:
+        sparse.truncate(1 << 30)
+    (tmp_path / "folder.ofd").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "circle").symlink_to("circle")
+    names = ["empty", "sparse.pdf", "folder.ofd", "pipe", "circle", "absent"]
+    assert run("verify-signature", *(tmp_path / n for n in names), "/dev/zero", "--trust", trust, "--json") == 2
+    told = capsys.readouterr()
+    judged = [json.loads(line) for line in told.out.splitlines()]
+    assert [(Path(v["path"]).name, v["verdict"]) for v in judged] == [("empty", "UNSIGNED"), ("sparse.pdf", "UNSIGNED")]
+    for name in (*names[2:], "/dev/zero"):
+        assert name in told.err
