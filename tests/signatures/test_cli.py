@@ -81,7 +81,8 @@ def test_detached_signature_over_another_file(tmp_path: Path, trust: Path, capsy
 
 
 def _sleep(*_: object) -> None:
-    
+    import time
+
     time.sleep(60)
 
 
