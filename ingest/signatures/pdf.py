@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from ingest.signatures import cms, der, ocsp, seals, ses, timestamps
 from ingest.signatures.certs import Certificate, RevocationList, parse_certificate, parse_crl
 from ingest.signatures.cms import Content, Form
+from ingest.signatures.pdf_archival import read_archival_pdf
 from ingest.signatures.pdf_lean import holds_no_signature, is_plainly_unsigned, read_plain_pdf
 from ingest.signatures.pdf_model import Changes, Coverage, PdfSignature, PdfStructure, PdfUnreadableError
 from ingest.signatures.revocation import Source
@@ -27,10 +28,10 @@ _WHITE = b"\0\t\n\f\r "
 def verify_pdf(data: bytes, name: str, store: TrustStore, at: dt.datetime) -> FileVerdict:
     """The verdict on one PDF file. Whatever is wrong with its content becomes a cause, never an exception."""
     judged_at = at.isoformat()
-    structure = read_plain_pdf(data)
+    structure = read_archival_pdf(data) or read_plain_pdf(data)
     if structure is None and is_plainly_unsigned(data):
         return FileVerdict(name, Verdict.UNSIGNED, (), (), store.digest, judged_at)
-    marks = 1 if structure else len(_BYTE_RANGE.findall(data))
+    marks = len(structure.signatures) if structure else len(_BYTE_RANGE.findall(data))
     try:
         structure = structure or _read_any_pdf(data)
     except PdfUnreadableError as error:

@@ -18,8 +18,10 @@ from ingest.signatures.pdf_model import Changes, Coverage, PdfSignature, PdfStru
 logging.getLogger("pikepdf").setLevel(logging.CRITICAL)
 
 _TRACES = (b"ByteRange", b"SubFilter", b"/Sig", b"SigFlags", b"DocTimeStamp")
-_PLAIN = frozenset({"/adbe.pkcs7.detached", "/ETSI.CAdES.detached", "/GM.sm2seal"})
+PLAIN = frozenset({"/adbe.pkcs7.detached", "/ETSI.CAdES.detached", "/GM.sm2seal"})
 MAX_FIELDS = 2000
+# What pikepdf raises on files that are not what it takes them for; the full reading says better what is wrong.
+UNREADABLE = (pikepdf.PdfError, pikepdf.PasswordError, ValueError, TypeError, AttributeError, KeyError, RuntimeError)
 
 
 def read_plain_pdf(data: bytes) -> PdfStructure | None:
@@ -34,8 +36,8 @@ def read_plain_pdf(data: bytes) -> PdfStructure | None:
             if signature is None or pdf.get_warnings():
                 return None
             return PdfStructure((signature,))
-    except (pikepdf.PdfError, pikepdf.PasswordError, ValueError, TypeError, AttributeError, KeyError, RuntimeError):
-        return None  # whatever is wrong, the full reading says it better
+    except UNREADABLE:
+        return None
 
 
 def is_plainly_unsigned(data: bytes) -> bool:
@@ -47,7 +49,7 @@ def is_plainly_unsigned(data: bytes) -> bool:
             if pdf.is_encrypted or "/AcroForm" in pdf.Root or "/Perms" in pdf.Root or "/DSS" in pdf.Root:
                 return False
             return not _has_byte_range(pdf) and not pdf.get_warnings()
-    except (pikepdf.PdfError, pikepdf.PasswordError, ValueError, TypeError, AttributeError, KeyError, RuntimeError):
+    except UNREADABLE:
         return False
 
 
@@ -67,33 +69,36 @@ def holds_no_signature(data: bytes) -> bool:
     try:
         with pikepdf.open(io.BytesIO(data), suppress_warnings=True) as pdf:
             return not _has_byte_range(pdf)
-    except (pikepdf.PdfError, pikepdf.PasswordError, ValueError, TypeError, AttributeError, KeyError, RuntimeError):
+    except UNREADABLE:
         return False
 
 
-def _only_signature(pdf: pikepdf.Pdf, data: bytes) -> PdfSignature | None:
-    form = pdf.Root.get("/AcroForm")
+def filled_fields(form: Any) -> list[tuple[str, Any]] | None:
+    """Names and values of the signature fields that have one; None when the form is of no plain shape."""
     if not isinstance(form, pikepdf.Dictionary) or not isinstance(form.get("/Fields"), pikepdf.Array):
         return None
     filled: list[tuple[str, Any]] = []
-    todo: list[Any] = list(form.Fields)
-    for _ in range(MAX_FIELDS):
-        if not todo:
-            break
-        field = todo.pop()
+    if len(form.Fields) > MAX_FIELDS:
+        return None
+    for field in form.Fields:
         if not isinstance(field, pikepdf.Dictionary) or not field.is_indirect:
             return None
         if "/Kids" in field or "/FT" not in field or "/T" not in field:
             return None  # hierarchies and inherited types are for the full reading
         if field.FT == "/Sig" and "/V" in field:
             filled.append((str(field.T), field.V))
-    if todo or len(filled) != 1:
+    return filled
+
+
+def _only_signature(pdf: pikepdf.Pdf, data: bytes) -> PdfSignature | None:
+    filled = filled_fields(pdf.Root.get("/AcroForm"))
+    if filled is None or len(filled) != 1:
         return None
     name, value = filled[0]
     if not isinstance(value, pikepdf.Dictionary) or not value.is_indirect or value.get("/Type", "/Sig") != "/Sig":
         return None
     subfilter, contents = str(value.get("/SubFilter", "")), value.get("/Contents")
-    if subfilter not in _PLAIN or not isinstance(contents, pikepdf.String):
+    if subfilter not in PLAIN or not isinstance(contents, pikepdf.String):
         return None
     byte_range = tuple(int(number) for number in value.ByteRange)
     raw = bytes(contents)

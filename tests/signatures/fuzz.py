@@ -12,6 +12,7 @@ import argparse
 import dataclasses
 import io
 import random
+import re
 import sys
 import time
 import zipfile
@@ -22,10 +23,14 @@ from lxml import etree
 from ingest.signatures import TrustStore, Verdict, cms, ses, sm2, verify
 from ingest.signatures import der as der_reader
 from ingest.signatures.certs import parse_certificate, parse_crl
+from ingest.signatures.pdf_archival import read_archival_pdf
+from ingest.signatures.pdf_full import read_pdf
+from ingest.signatures.pdf_model import PdfStructure, PdfUnreadableError
 
 from .pki.ca import AT, world
 from .pki.ofd_cases import KINDS as OFD_KINDS
 from .pki.ofd_cases import LIST, VALUE, pack, recipe
+from .pki.pdf import append_revision, pades, unsigned_pdf
 from .pki.pdf_cases import KINDS as PDF_KINDS
 from .pki.pdf_cases import family, make
 from .pki.xml import DS, XmlStyle, eep, enveloped
@@ -134,6 +139,28 @@ def pdf_target(kind: str) -> tuple[TrustStore, Callable[[random.Random], tuple[b
     return w.store(), produce
 
 
+def archival_target(level: str) -> tuple[TrustStore, Callable[[random.Random], tuple[bytes, bool]]]:
+    """A PDF with further revisions. Single bytes as above; and further revisions in which an object, or a new one, says
+    something random: never VALID unless the object is one of those that hold validation data."""
+    w = world("rsa")
+    data = pades(w, level, data=unsigned_pdf(2, 600))
+    signed = max(int(a) + int(n) for a, n in re.findall(rb"/ByteRange \[0 \d+ (\d+) (\d+)", data)[:1])
+    bodies = {int(m[1]): m[2] for m in re.finditer(rb"(?s)\n(\d+) 0 obj\s*(.*?)\s*endobj", data)}
+    shown = [n for n, body in bodies.items() if re.search(rb"/Type ?/(Page|Pages|Font)|stream", body) and n < 9]
+
+    def produce(rng: random.Random) -> tuple[bytes, bool]:
+        kind = rng.randrange(4)
+        if kind == 0:
+            return flip_covered(rng, data[:signed], lambda at: True) + data[signed:], False
+        if kind == 1:
+            return mutate(rng, data), False
+        number = rng.choice(shown if kind == 2 else list(bodies))
+        changed = mutate(rng, bodies[number]).replace(b"endobj", b"")
+        return append_revision(data, {number: changed}), kind == 2 and changed.split() != bodies[number].split()
+
+    return w.store(), produce
+
+
 def xml_target(kind: str) -> tuple[TrustStore, Callable[[random.Random], tuple[bytes, bool]]]:
     """Mutations of signed XML. Covered: what is signed, in canonical form; the words around it are not."""
     w = world("sm2")
@@ -208,6 +235,7 @@ def run(count: int, seed: int) -> Tally:
     targets: list[tuple[str, TrustStore, Callable[[random.Random], tuple[bytes, bool]]]] = []
     targets += [(f"ofd {kind}", *ofd_target(kind)) for kind in OFD_KINDS]
     targets += [(f"pdf {kind}", *pdf_target(kind)) for kind in PDF_KINDS]
+    targets += [(f"archival {level}", *archival_target(level)) for level in ("lt", "lta")]
     targets.append(("zip", *zip_target()))
     targets += [(f"xml {kind}", *xml_target(kind)) for kind in ("xades", "eep")]
     raw = list(structure_target())
@@ -232,6 +260,13 @@ def run(count: int, seed: int) -> Tally:
             tally.failures.append(f"{label} #{number}: a covered byte changed and the file is {verdict}")
         if covered and verdict is Verdict.VALID and label.startswith(("zip", "xml")):
             tally.failures.append(f"{label} #{number}: signed content changed and the file is VALID")
+        if (
+            label.startswith("archival")
+            and verdict is Verdict.VALID
+            and (quick := read_archival_pdf(data)) is not None
+            and quick != _full(data)
+        ):
+            tally.failures.append(f"{label} #{number}: the quick way and pyHanko differ")
         name, source = raw[number % len(raw)]
         changed = mutate(rng, source)
         try:
@@ -245,6 +280,13 @@ def run(count: int, seed: int) -> Tally:
         if "SIG-INTERNAL" in alone.reasons:
             tally.failures.append(f"{name} alone #{number}: {alone.causes[0].params}")
     return tally
+
+
+def _full(data: bytes) -> PdfStructure | None:
+    try:
+        return read_pdf(data)
+    except PdfUnreadableError:
+        return None
 
 
 def main() -> int:

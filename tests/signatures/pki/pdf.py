@@ -7,7 +7,8 @@ import dataclasses
 import datetime as dt
 import io
 import random
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from unittest.mock import patch
 
@@ -184,6 +185,23 @@ def add_empty_field(data: bytes) -> bytes:
     writer = IncrementalPdfFileWriter(io.BytesIO(data))
     append_signature_field(writer, SigFieldSpec("SigNext"))
     return _saved(writer)
+
+
+def append_revision(data: bytes, objects: Mapping[int, bytes], *, trailer: bytes = b"") -> bytes:
+    """``data`` with a further revision, written by hand, in which these objects stand."""
+    starts = [int(found) for found in re.findall(rb"startxref\s+(\d+)", data)]
+    (root,) = set(re.findall(rb"/Root (\d+ \d+ R)", data))
+    info = re.findall(rb"/Info (\d+ \d+ R)", data)
+    out, offsets = bytearray(data), {}
+    for number, body in objects.items():
+        offsets[number] = len(out)
+        out += b"%d 0 obj\n" % number + body + b"\nendobj\n"
+    start = len(out)
+    out += b"xref\n" + b"".join(b"%d 1\n%010d 00000 n \n" % (n, at) for n, at in offsets.items())
+    size = max(*objects, *(int(n) - 1 for n in re.findall(rb"/Size (\d+)", data))) + 1
+    more = (b"/Info " + info[-1] if info else b"") + trailer
+    out += b"trailer\n<</Size %d/Prev %d/Root %b%b>>\nstartxref\n%d\n%%%%EOF\n" % (size, starts[-1], root, more, start)
+    return bytes(out)
 
 
 def _saved(writer: IncrementalPdfFileWriter) -> bytes:
