@@ -34,7 +34,7 @@ ROOMS = {
     "audit": {"checks", "findings", "ledger", "model", "servers", "settings", "signatures", "store", "verify"},
     "lists": {"ledger", "model", "schedule", "settings", "steps"},  # questions to the ledger, beside the way of data
     # years after the nights: packages leave the store for the archives, or arrive from others'
-    "transfer": {"checks", "findings", "ledger", "model", "schedule", "settings", "steps", "store", "workers"},
+    "transfer": {"checks", "findings", "ledger", "model", "settings", "steps", "store", "workers"},
     # from the store back to where the stages begin: it fills the tables as filing and deposit do
     "recovery": {"audit", "ledger", "model", "schedule", "settings", "steps", "store"},
     # between two nights: it reads what the stages left behind and puts records back to where a stage begins

@@ -114,17 +114,18 @@ def _item(home: Home, row: Mapping[str, Any]) -> Item | SourceAltered:
 
 
 def _opening(filing: Mapping[str, Any], opinion: Mapping[str, Any]) -> dict[str, Any]:
-    """The unit's opinion on one record beside the reasons it started from (档案法 art. 30)."""
-    decision = str(filing["open_control"])
-    reasons = list(filing.get("open_reasons") or [f"条款{filing['entry_no']}"])
-    if told := filing.get("unit_opinion"):
-        reasons.append(
-            f"单位报送意见：{'，'.join(str(told[name]) for name in ('decision', 'reason') if told.get(name))}"
-        )
+    """The unit's opinion on one record beside the reasons it started from (档案法 art. 30): what was given for this transfer and this
+    档号, else what the unit delivered with the record, else what was given for the whole transfer."""
+    delivered = filing.get("unit_opinion") or {}
     own = opinion.get("items", {}).get(filing["archival_code"], {})
     return {
-        "decision": own.get("decision", decision),
-        "reasons": reasons,
-        "opinion": own.get("opinion", opinion.get("opinion", "")),
+        # what the unit delivered is an opinion: it does not loosen what filing found, a reviewer's word on this item may
+        "decision": own.get("decision") or filing["open_control"],
+        "reasons": list(filing.get("open_reasons") or [f"条款{filing['entry_no']}"]),
+        "opinion": own.get("opinion") or _said(delivered) or opinion.get("opinion", ""),
         "reviewer": opinion.get("reviewer", ""),
     }
+
+
+def _said(delivered: Mapping[str, str]) -> str:
+    return "；".join(delivered[k] for k in ("decision", "reason", "open_from") if delivered.get(k))
