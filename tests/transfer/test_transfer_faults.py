@@ -81,6 +81,9 @@ BARE: dict[str, tuple[Callable[[], dict[str, bytes]], str, str]] = {
     "climbing_member": (lambda: bare() | {"../evil": b"x"}, "PKG-MEMBER-UNSAFE", "../evil"),
     "absolute_member": (lambda: bare() | {"/etc/evil": b"x"}, "PKG-MEMBER-UNSAFE", "/etc/evil"),
     "backslash_member": (lambda: bare() | {"T001\\evil": b"x"}, "PKG-MEMBER-UNSAFE", "T001\\evil"),
+    "name_too_long": (
+        lambda: bare() | {f"{ONE}/{'长' * 90}.pdf": b"x"}, "TRF-NAME-TOO-LONG", f"{ONE}/{'长' * 90}.pdf"),
+    "file_and_folder": (lambda: bare() | {f"{ONE}/正文.pdf/a": b"x"}, "TRF-FILE-AND-FOLDER", f"{ONE}/正文.pdf"),
     "twins": (lambda: bare() | {f"{ONE}/正文.PDF": b"x"}, "PKG-NAME-TWIN", f"{ONE}/正文.PDF"),
 }  # fmt: skip
 

@@ -10,7 +10,7 @@ import contextlib
 import dataclasses
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from sip import bagtext, names
@@ -25,6 +25,7 @@ from sip.zipread import Zip
 
 _BARE = {"PKG-BAGIT-MISSING", "PKG-PAYLOAD-MISSING", "PKG-MANIFEST-MISSING", "PKG-OXUM-MISSING", "PKG-TOP-FOLDER"}
 _MOST_NOTE = 1 << 20
+_MOST_NAME, _MOST_PATH = 255, 3000
 _MOST_FAULTS = 5000  # told of one package; the count of the rest is not worth a machine
 
 
@@ -99,6 +100,7 @@ class _Check:
 
     def run(self) -> TransferResult:
         identifier = self.find_root()
+        self._fit_to_unpack()
         note = self._note()
         lines = self._catalogue()
         self._compare_note(note, lines)
@@ -144,6 +146,16 @@ class _Check:
             self._say("TRF-TOP-FOLDER", found=", ".join(roots[:5]) or "—")
         self._take(safe, roots[0] if roots else "", self.files)
         return None
+
+    def _fit_to_unpack(self) -> None:
+        """What no file system could hold is found now, not when the package is accepted."""
+        folders = {str(f) for path in self.files for f in PurePosixPath(path).parents}
+        for path in self.files:
+            longest = max(len(part.encode()) for part in path.split("/"))
+            if longest > _MOST_NAME or len(path.encode()) > _MOST_PATH:
+                self._say("TRF-NAME-TOO-LONG", path, bytes=longest if longest > _MOST_NAME else len(path.encode()))
+            if path in folders:
+                self._say("TRF-FILE-AND-FOLDER", path)
 
     def _take(self, items: list[Item], prefix: str, into: dict[str, Item]) -> None:
         for item in items:
