@@ -76,7 +76,9 @@ def _decide(
             f"已有决定 {earlier['id']}（{earlier['action']}，{earlier['decided_by']}），先撤回 / "
             f"decision {earlier['id']} stands already: withdraw it first"
         )
-    four_eyes = action is Action.ACCEPT and agencies[row.agency].policy.get("held_accept") == FOUR_EYES
+    # an agency that left the registry has no policy to say that one person is enough
+    one_will_do = row.agency in agencies and agencies[row.agency].policy.get("held_accept") != FOUR_EYES
+    four_eyes = action is Action.ACCEPT and not one_will_do
     status = PROPOSED if four_eyes else DECIDED
     detail = {"action": action.value, "codes": list(asked.codes), "by": by, "reason": reason, "status": status}
     if accepted:

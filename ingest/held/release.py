@@ -22,8 +22,8 @@ from ingest.held.trust import helps
 from ingest.ledger import Ledger, Transaction
 from ingest.ledger.tables import held_decision, record
 from ingest.model import CST, State
-from ingest.schedule import Match
-from ingest.settings import Home
+from ingest.schedule import Match, ScheduleError
+from ingest.settings import ConfigError, Home
 from ingest.signatures import TrustStore
 from ingest.sources.base import METADATA
 from ingest.steps import check, filing, house
@@ -36,8 +36,14 @@ _BACK = [State.PACKAGED, State.FILED, State.CHECKED, State.RECEIVED, State.LISTE
 
 
 def release_held(home: Home, ledger: Ledger, as_of: str, run_id: str) -> dict[str, int]:
-    """Let go what can go; returns how many by reason (decision, schedule, trust). ``as_of`` is the run's logical time."""
-    note_rulings(ledger, home.schedules)
+    """Let go what can go; returns how many by reason (decision, schedule, trust). ``as_of`` is the run's logical time.
+
+    Raises ConfigError where rulings, schedules or lineage cannot be used.
+    """
+    try:
+        note_rulings(ledger, home.schedules)
+    except ScheduleError as e:
+        raise ConfigError(f"裁定不能采用 / the rulings cannot be used: {e}") from e
     done: Counter[str] = Counter()
     for group in _groups(_decided(ledger)):
         with ledger.begin() as tx:
@@ -149,8 +155,8 @@ def _scheduled(home: Home, rows: list[Row], as_of: str) -> Iterator[tuple[Row, d
     agencies = house.agencies(home)
     for row in rows:
         kept_record = filing.load(home, row)
-        if isinstance(kept_record, OSError):
-            continue  # staging lost it: a decision to try again takes it from the source
+        if isinstance(kept_record, OSError) or row["agency"] not in agencies:
+            continue  # staging lost it, or nobody answers for it: a person must decide
         answer = rules.match(kept_record, agencies[row["agency"]], dt.datetime.fromisoformat(as_of))
         if isinstance(answer, Match):
             yield row, {"by": "schedule", "schedule": answer.schedule_id, "version": answer.schedule_version}

@@ -14,6 +14,7 @@ from ingest.held.decide import Refused, confirm, decide, withdraw
 from ingest.held.questions import Action
 from ingest.ledger import chain
 from ingest.model import State
+from ingest.settings import ConfigError
 
 UNKNOWN = Finding("SIG-ISSUER-UNKNOWN", path="结果文件/批复.pdf", params={"issuer": "某 CA"})
 
@@ -195,3 +196,20 @@ def test_the_command_lists_decides_and_says_what_it_refused(held: HeldHome, caps
     assert "已决定" in out and "待定 2 件 / 2 held　FIL-UNSCHEDULED 1　SIG-ISSUER-UNKNOWN 1" in out and "某 CA" in out
     assert main(["held", "withdraw", "99", *said, *at]) == 1
     assert "99" in capsys.readouterr().err
+
+
+def test_an_agency_that_left_the_registry_needs_four_eyes_and_stops_no_night(held: HeldHome) -> None:
+    held.hold(UNKNOWN)
+    held.hold(Finding("FIL-UNSCHEDULED"), name="r2")
+    registry = held.home.config / "agencies.json"
+    registry.write_text('{"agencies": []}', "utf-8")
+    (answer,) = decide(held.ledger, {}, ["r1"], Action.ACCEPT, by="甲", reason="已核对")
+    assert answer.status == "proposed"
+    assert held.release() == {}
+
+
+def test_rulings_that_cannot_be_read_are_one_clear_error(held: HeldHome) -> None:
+    (held.home.schedules / "rulings").mkdir(parents=True)
+    (held.home.schedules / "rulings/T001.json").write_text("{", "utf-8")
+    with pytest.raises(ConfigError, match=r"T001\.json"):
+        held.release()
