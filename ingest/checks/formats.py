@@ -63,7 +63,7 @@ class FormatResult:
 
 
 def identify(source: Path | bytes, name: str, data: bytes | None = None) -> FormatResult:
-    """Identify one file by content; ``name`` only tells CSV from other text.
+    """Identify one file by content; ``name`` only tells CSV, and broken JSON and XML, from other text.
 
     ``data`` spares reading the file again for the own rules; a path without it is judged by PRONOM alone. Raises BadZip for
     a ZIP that must not be opened, OSError if the file cannot be read.
@@ -148,7 +148,11 @@ def _own_rules(found: FormatResult, name: str, data: bytes) -> FormatResult:
         return found
     if found.pronom in (_TEXT, "UNKNOWN") and (head := _by_head(data)):
         return head
-    if found.pronom not in (_TEXT, "UNKNOWN") or len(data) > _SNIFF_BYTES:
+    if found.pronom not in (_TEXT, "UNKNOWN"):
+        return found
+    if named := _named(name, data):
+        return named
+    if len(data) > _SNIFF_BYTES:
         return found
     if _is_xml(data):
         return FormatResult(_XML, "Extensible Markup Language 1.0", "text/xml", "own rule: parses as XML")
@@ -157,6 +161,18 @@ def _own_rules(found: FormatResult, name: str, data: bytes) -> FormatResult:
     if found.pronom == _TEXT and extension(name) == "csv":
         return FormatResult(_CSV, "Comma Separated Values", "text/csv", "own rule: text with extension csv")
     return found
+
+
+def _named(name: str, data: bytes) -> FormatResult | None:
+    """Text that is named JSON or XML and begins so is held to it: its reader shall say where it is broken."""
+    begins = data[:64].removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
+    if extension(name) == "json" and begins in (b"{", b"["):
+        return FormatResult(
+            _JSON, "JSON Data Interchange Format", "application/json", "own rule: named and begins as JSON"
+        )
+    if extension(name) == "xml" and begins == b"<":
+        return FormatResult(_XML, "Extensible Markup Language 1.0", "text/xml", "own rule: named and begins as XML")
+    return None
 
 
 def _by_head(data: bytes) -> FormatResult | None:

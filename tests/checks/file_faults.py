@@ -278,8 +278,10 @@ FAULTS: list[Fault] = [
     ("xml_dtd_behind_comment", f"{DOC}.xml", lambda: b'<?xml version="1.0"?><!--<a>--><!DOCTYPE a><a/>', {"FMT-XML-DTD"}),
     ("xml_not_closed", f"{DOC}.xml", lambda: b'<?xml version="1.0"?><a><b></a>', {"FMT-UNREADABLE"}),
     ("xml_too_deep", f"{DOC}.xml", lambda: b'<?xml version="1.0"?>' + b"<a>" * 5000 + b"</a>" * 5000, {"FMT-UNREADABLE"}),
-    ("json_named_but_text", f"{DOC}.json", lambda: b'{"a": 1, "a": 2}', {"FMT-EXTENSION-MISMATCH"}),
-    ("json_too_deep", f"{DOC}.json", lambda: b"[" * 100_000, {"FMT-EXTENSION-MISMATCH"}),
+    ("json_with_a_key_twice", f"{DOC}.json", lambda: b'{"a": 1, "a": 2}', {"FMT-UNREADABLE"}),
+    ("json_named_but_text", f"{DOC}.json", lambda: "只是文本".encode(), {"FMT-EXTENSION-MISMATCH"}),
+    ("xml_without_declaration_not_closed", f"{DOC}.xml", lambda: b"<a><b></a>", {"FMT-UNREADABLE"}),
+    ("json_too_deep", f"{DOC}.json", lambda: b"[" * 100_000, {"FMT-UNREADABLE"}),
     ("text_in_gb18030", f"{DOC}.txt", lambda: "南粤市测试文本，用国标编码。\r\n".encode("gb18030") * 9, {"FMT-TEXT-ENCODING"}),
     ("text_in_utf16", f"{DOC}.txt", lambda: "南粤市测试文本\r\n".encode("utf-16"), {"FMT-TEXT-ENCODING"}),
     # images
