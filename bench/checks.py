@@ -21,7 +21,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from ingest.checks import formats, policy, readable
+from ingest.checks import formats, pixels, policy, readable
 from ingest.checks.ofdzip import BadZip
 from ingest.metadata import schema, strictjson, validate
 from ingest.metadata.canonical import normalised
@@ -76,6 +76,7 @@ def _formats(home: Home, repeat: int) -> None:
         if found.accepted and data:
             by_kind.setdefault(found.accepted.id, []).append((path, data))
     print("formats: identified and opened to pages, ms a file")
+    pictures = [file for kind in ("jpeg", "png", "tiff") for file in by_kind.get(kind, [])]
     total, count = 0.0, 0
     for kind, files in sorted(by_kind.items()):
         cost = _median(_open, files, repeat)
@@ -83,6 +84,14 @@ def _formats(home: Home, repeat: int) -> None:
         print(f"  {kind:<6} {len(files):5} files of {size / 1000:7.1f} kB {cost * 1000:8.3f}   {1 / cost:8.0f} files/s")
         total, count = total + cost * len(files), count + len(files)
     print(f"  all    {count:5} files {' ' * 14} {total / count * 1000:8.3f}   {count / total:8.0f} files/s")
+    if pictures and pixels.available():
+        print(
+            f"  pictures decoded besides, {len(pictures)} files {_median(_decode, pictures, repeat) * 1000:14.3f} ms a file"
+        )
+
+
+def _decode(file: tuple[Path, bytes]) -> None:
+    pixels.decode(file[1])
 
 
 def _open(file: tuple[Path, bytes]) -> None:

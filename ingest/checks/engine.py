@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ingest.checks import accepted, archives, formats, items, materials, policy, readable, virus
+from ingest.checks import accepted, archives, formats, items, materials, pixels, policy, readable, virus
 from ingest.checks.items import Circumstances
 from ingest.checks.ofdzip import BadZip
 from ingest.findings import Finding
@@ -25,6 +25,7 @@ _HOSTILE = {
     "FMT-EMPTY", "FMT-ZIP-BOMB", "FMT-ZIP-UNSAFE-PATH", "FMT-ZIP-DUPLICATE", "FMT-ENCRYPTED", "FMT-COMPRESSION", "FMT-XML-DTD"
 }  # fmt: skip
 _SIGNED = {"pdf", "pdfa", "ofd"}
+_PICTURES = {"jpeg", "png", "tiff"}
 
 
 class StagingAltered(Exception):
@@ -233,6 +234,8 @@ def check_file(
     findings = [
         Finding(code, path=name, params={"detail": detail} if detail else {}) for code, detail in reading.faults
     ]
+    if form.reader in _PICTURES and not findings and (broken := pixels.decode(data)):
+        findings.append(Finding("FMT-UNREADABLE", path=name, params={"detail": broken}))
     findings += _as_declared(form, reading.pages, name, declared)
     verdict = None
     if not _HOSTILE.intersection(finding.code for finding in findings):

@@ -1,6 +1,6 @@
 """Opening a file for real, one reader a format: it opens to its pages, or it says why not.
 
-Images are walked part by part (headers, chunks with their checksums, image directories); their pixels are not decoded.
+Images are walked part by part (headers, chunks with their checksums, image directories); `ingest.checks.pixels` decodes them.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ _BATCH_CONCLUSION = {
 _MOST_TOLD = 2000  # rows of what did not pass; more nobody reads on paper, and the JSON has them all
 _NOTES = (
     "1. 编号以二级编号和检测项目名称为准；条目编号有的待核。",
-    "2. PDF/A 为文件自身的声明，未作符合性验证；图像逐段核对，未解码像素。",
+    "2. PDF/A 为文件自身的声明，未作符合性验证；图像逐段核对，装有解码器的并予解码。",
     "3. 人工项目未由系统判定，须由检测人填写结果后签署；没有杀毒引擎应答的，病毒检测为“待人工”，不等于无毒。",
 )
 _UNCHECKED = "4. 接收时即被退回或待定的 {} 件未逐项检测，除所列问题涉及的项目外计入“不适用”。"

@@ -8,10 +8,12 @@ import struct
 import tarfile
 import warnings
 import zipfile
+import zlib
 from collections.abc import Callable
 
 import pikepdf
 from file_samples import OFD_NS, mp3, mp4, ofd, ofd_members, pdf, picture, saved, wav, zipped
+from PIL import Image
 
 Fault = tuple[str, str, Callable[[], bytes], set[str]]
 
@@ -194,6 +196,33 @@ def _bad_crc_png() -> bytes:
     return bytes(data)
 
 
+def _broken_tables() -> bytes:
+    """Huffman tables that no code can have; the segments are whole."""
+    data = bytearray(picture("JPEG"))
+    at = data.index(b"\xff\xc4")
+    data[at + 5 : at + 21] = b"\xff" * 16
+    return bytes(data)
+
+
+def _no_deflate_png() -> bytes:
+    """Picture data that is no deflate stream, under a right checksum."""
+    data = bytearray(picture("PNG"))
+    at = data.index(b"IDAT")
+    (length,) = struct.unpack_from(">I", data, at - 4)
+    data[at + 4 : at + 4 + length] = b"\xaa" * length
+    struct.pack_into(">I", data, at + 4 + length, zlib.crc32(data[at : at + 4 + length]))
+    return bytes(data)
+
+
+def _no_deflate_tiff() -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (16, 16), (200, 30, 30)).save(out, "TIFF", compression="tiff_adobe_deflate")
+    data = bytearray(out.getvalue())
+    at = data.index(b"\x78", 8)
+    data[at : at + 2] = b"\xaa\xaa"
+    return bytes(data)
+
+
 def _tiff_loop() -> bytes:
     directory = struct.pack("<H", 1) + struct.pack("<HHII", 256, 3, 1, 16) + struct.pack("<I", 8)
     return b"II*\0" + struct.pack("<I", 8) + directory
@@ -291,6 +320,9 @@ FAULTS: list[Fault] = [
     ("png_with_a_script_behind_it", f"{DOC}.png", lambda: picture("PNG") + b"<?php", {"FMT-TRAILING-DATA"}),
     ("png_cut_short", f"{DOC}.png", lambda: picture("PNG")[:-20], {"FMT-UNREADABLE"}),
     ("png_byte_changed", f"{DOC}.png", _bad_crc_png, {"FMT-UNREADABLE"}),
+    ("jpeg_that_does_not_decode", f"{DOC}.jpg", _broken_tables, {"FMT-UNREADABLE"}),
+    ("png_that_does_not_inflate", f"{DOC}.png", _no_deflate_png, {"FMT-UNREADABLE"}),
+    ("tiff_that_does_not_inflate", f"{DOC}.tif", _no_deflate_tiff, {"FMT-UNREADABLE"}),
     ("tiff_cut_short", f"{DOC}.tif", lambda: picture("TIFF")[:40], {"FMT-UNREADABLE"}),
     ("tiff_directories_in_a_loop", f"{DOC}.tif", _tiff_loop, {"FMT-UNREADABLE"}),
 ]  # fmt: skip
