@@ -44,7 +44,8 @@ class NightReport:
 
     ``causes`` maps a finding code to how many records it stopped, most first, and ``examples`` to one such finding;
     ``seconds`` is first to last event; ``away`` says of which agencies the source could not be listed, and why; ``released`` how
-    many held records of earlier nights went on in this one, by what let them go (decision, schedule, trust).
+    many held records of earlier nights went on in this one, by what let them go (decision, schedule, trust); ``scanned`` the
+    records whose files an anti-virus engine has seen.
     """
 
     run_id: str
@@ -54,6 +55,7 @@ class NightReport:
     seconds: float
     away: dict[str, str]
     released: dict[str, int]
+    scanned: int
 
     @property
     def total(self) -> AgencyLine:
@@ -72,6 +74,7 @@ class NightReport:
             "agencies": [dataclasses.asdict(a) for a in self.agencies],
             "total": dataclasses.asdict(self.total),
             "causes": self.causes,
+            "scanned": self.scanned,
             "sources_away": self.away,
             "released": self.released,
             "seconds": round(self.seconds, 1),
@@ -106,7 +109,9 @@ def report(ledger: Ledger, *run_ids: str) -> NightReport:
     lines: dict[str, AgencyLine] = {}
     causes: Counter[str] = Counter()
     examples: dict[str, Finding] = {}
+    scanned = 0
     for row in rows:
+        scanned += any(found["code"] == "VIR-SCANNED" for found in row.findings)
         line = lines.setdefault(row.agency, AgencyLine(row.agency))
         state = State(row.state)
         column = _COLUMN.get(state, "unfinished")
@@ -127,6 +132,7 @@ def report(ledger: Ledger, *run_ids: str) -> NightReport:
         _span(*ends),
         away,
         released,
+        scanned,
     )
 
 

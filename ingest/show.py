@@ -50,6 +50,12 @@ def summary(report: NightReport) -> None:
         console.print(
             "没有新的办件：此前已全部处理，未重复归档。 / Nothing new: all was taken before, nothing is archived twice."
         )
+    elif report.total.received and not report.scanned:
+        console.print(
+            "病毒：未检测，没有接入杀毒引擎（GUIDANG_CLAMD）。 / Viruses: not scanned, no engine is connected (GUIDANG_CLAMD)."
+        )
+    elif report.scanned:
+        console.print(f"病毒：{report.scanned} 件经杀毒引擎检测 / {report.scanned} records scanned for viruses")
     if report.causes:
         reasons = Table(title="未归档原因 / why records were not accepted")
         for head, justify in (("编码 code", "left"), ("件 records", "right"), ("例 for example", "left")):
