@@ -215,11 +215,12 @@ def verify(work: Path, record: str, state: dict[str, Any]) -> None:
 
 
 def restore(work: Path, record: str, state: dict[str, Any]) -> None:
-    back = work / "restored.zip"
-    _store(work).fetch(state["object_key"], back)
+    from ingest.recovery.restore import restore as bring_back
+
+    back = bring_back(state["object_key"], {"main": _store(work)}, work / "restored").path
     with back.open("rb") as file:
         assert hashlib.file_digest(file, "sha256").hexdigest() == state["package_sha256"]
-    back.unlink()
+    shutil.rmtree(work / "restored")
 
 
 STEPS: dict[str, Callable[[Path, str, dict[str, Any]], None]] = {

@@ -43,10 +43,15 @@ class Limits:
     files: int = 100_000
     package_files: int = 20_000  # members of one delivered ZIP
     record_seconds: float = 300.0
+    slowest_bytes: int = 10_000_000  # a second more for so many bytes of a record, once its size is known
     worker_memory: int = 4 * 1024**3
     # a batch begins only when so much of the home's disk is free, and staging holds no more than so much
     free_bytes: int = 1024**3
     staging_bytes: int = 1024**4
+
+    def seconds(self, size: int) -> float:
+        """How long a worker may take over a record of ``size`` bytes: hashing 20 GB is no sign of being stuck."""
+        return self.record_seconds + size / self.slowest_bytes
 
     @classmethod
     def load(cls, path: Path) -> Limits:

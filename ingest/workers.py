@@ -80,12 +80,11 @@ class Workers:
             return
         ready: queue.SimpleQueue[_Arrival] = queue.SimpleQueue()
         tries = [0] * len(jobs)
+        seconds = [self._home.limits.seconds(sum(f["size"] for f in job.get("files") or ())) for job in jobs]
 
         def submit(i: int) -> None:
             tries[i] += 1
-            future = self._processes().schedule(
-                _work, args=(work, self._home, jobs[i]), timeout=self._home.limits.record_seconds
-            )
+            future = self._processes().schedule(_work, args=(work, self._home, jobs[i]), timeout=seconds[i])
             future.add_done_callback(lambda f: ready.put((i, f)))
 
         for i in range(len(jobs)):
@@ -93,7 +92,7 @@ class Workers:
         results: dict[int, Done] = {}
         finished = yielded = 0
         while finished < len(jobs):
-            for i, future in self._arrivals(ready, len(jobs) - finished):
+            for i, future in self._arrivals(ready, len(jobs) - finished, max(seconds)):
                 outcome = _outcome(jobs[i], future)
                 if outcome.lost is not None and tries[i] < 2:
                     submit(i)
@@ -111,10 +110,10 @@ class Workers:
             if some:
                 yield some
 
-    def _arrivals(self, ready: queue.SimpleQueue[_Arrival], outstanding: int) -> list[_Arrival]:
+    def _arrivals(self, ready: queue.SimpleQueue[_Arrival], outstanding: int, longest: float) -> list[_Arrival]:
         """What has come in: the first, and those that follow it closely. Raises WorkersStalled when nothing comes."""
         try:
-            arrived = [ready.get(timeout=2 * self._home.limits.record_seconds + _START_SECONDS)]
+            arrived = [ready.get(timeout=2 * longest + _START_SECONDS)]
         except queue.Empty:
             raise WorkersStalled("工作进程无法启动或停滞 / the workers do not start, or stand still") from None
         end = time.monotonic() + _LINGER_SECONDS
