@@ -62,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     chain_cli.add_parsers(commands)
     audit_cli.add_parsers(commands)
     recovery_cli.add_parsers(commands)
+    recovery_cli.add_drill(commands)
     verify_cli.add_parsers(commands)
     transfer_cli.add_parsers(commands)
     return parser

@@ -154,7 +154,7 @@ def sample(home: Home, run_id: str, count: int) -> dict[str, Any]:
     evidence in them, and the checks of keeping (BC). What is wrong is chained."""
     places = {r.name: r for r in config.plan(home).replicas}
     said: list[dict[str, Any]] = []
-    with Ledger(home.database_url) as ledger, judges.Everybody(home) as everybody:
+    with Ledger(home.database_url) as ledger, judges.Everybody(home, _last_drill(ledger)) as everybody:
         for row in _drawn(ledger, run_id, count):
             if row["replica"] not in places:
                 continue
@@ -170,6 +170,15 @@ def sample(home: Home, run_id: str, count: int) -> dict[str, Any]:
                 })  # fmt: skip
     _write(folder(home, run_id) / "sample.json", {"schema": "guidang.audit-sample/1.0", "run": run_id, "sample": said})
     return {"sampled": len(said), "bad": [s["key"] for s in said if not s["good"]]}
+
+
+def _last_drill(ledger: Ledger) -> bool | None:
+    """The outcome of the last emergency drill, None where there was none: what BC-3-4 (备份数据可恢复性) rests on."""
+    with ledger.read() as conn:
+        told = conn.execute(
+            sa.select(event.c.detail).where(event.c.kind == "drill").order_by(event.c.seq.desc()).limit(1)
+        ).scalar()
+    return None if told is None else bool(json.loads(told)["passed"])
 
 
 def _drawn(ledger: Ledger, run_id: str, count: int) -> list[dict[str, Any]]:

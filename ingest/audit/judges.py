@@ -21,10 +21,11 @@ _WRONG = ("reject", "hold", "error")
 
 
 class Everybody:
-    """Use as a context manager: content is parsed in processes of their own, which may be killed."""
+    """Use as a context manager: content is parsed in processes of their own, which may be killed. ``restored`` is the outcome
+    of the last emergency drill, None where there was none."""
 
-    def __init__(self, home: Home) -> None:
-        self._home = home
+    def __init__(self, home: Home, restored: bool | None) -> None:
+        self._home, self._restored = home, restored
         self._judges = Judges(home, bagit=True)
         self._apart = Apart(_SECONDS)
 
@@ -43,7 +44,7 @@ class Everybody:
         known = {f["code"] for f in row["findings"]}
         items: list[dict[str, Any]] | None = None
         try:
-            told = self._apart.run(keeping, self._home.root, dict(row), package)
+            told = self._apart.run(keeping, self._home.root, dict(row), package, self._restored)
             findings += [f for f in told["findings"] if f["severity"] in _WRONG and f["code"] not in known]
             items = told["items"]
         except Lost as e:
@@ -55,14 +56,14 @@ class Everybody:
         }  # fmt: skip
 
 
-def keeping(root: Path, row: Mapping[str, Any], package: Path) -> dict[str, Any]:
+def keeping(root: Path, row: Mapping[str, Any], package: Path, restored: bool | None) -> dict[str, Any]:
     """The BC checks of DA/T 70 on one package, in a process of their own, at the time of its archiving: what time has done to
     certificates since is told by the evidence, not by today's trust. `PackageReport.as_json`."""
     home = Home.of(root)
     work = package.with_suffix(".content")
     work.mkdir()
     stated = Totals(1, len(row["files"] or ()), row["payload_bytes"])
-    subject = kept.kept_package(package, package.name, work, sent=row["sha256"], stated=stated)
+    subject = kept.kept_package(package, package.name, work, sent=row["sha256"], stated=stated, restored=restored)
     context = CheckContext(
         as_of=dt.datetime.fromisoformat(row["as_of"]), agency=home.agencies()[row["agency"]].raw,
         trust=TrustStore.load(home.trust), decisions=row["decisions"] or (),

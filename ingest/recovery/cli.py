@@ -26,6 +26,35 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     p.set_defaults(func=_restore)
 
 
+def add_drill(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    p = commands.add_parser("drill", help="应急演练 / emergency drill: restore a sample, make the ledger again")
+    p.add_argument("--sample", type=int, default=20, help="抽取几个包 / packages to restore")
+    p.add_argument("--replica", default="", help="从哪个副本，默认最后一个 / from which replica, default the last")
+    p.add_argument("--run-id", help="运行标识 / run id")
+    _add_home(p)
+    p.set_defaults(func=_drill)
+
+
+def _drill(args: argparse.Namespace) -> int:
+    """Exit 0 passed, 1 failed."""
+    import datetime as dt
+
+    from ingest.model import CST
+    from ingest.recovery import drill
+
+    home, as_of = Home.of(args.home), dt.datetime.now(CST)
+    run_id = args.run_id or f"cli__{as_of.isoformat()}"
+    drill.restore_sample(home, run_id, args.sample, args.replica)
+    drill.rebuild_ledger(home, run_id, args.replica)
+    try:
+        drill.report(home, run_id, as_of)
+    except drill.DrillFailed as e:
+        sys.stderr.write(f"{e}\n")
+    text = (drill.folder(home, run_id) / "report.md").read_text("utf-8")
+    sys.stdout.write(text)
+    return 0 if json.loads((drill.folder(home, run_id) / "report.json").read_bytes())["passed"] else 1
+
+
 def add_rebuild(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     p = actions.add_parser("rebuild", help="只凭存储重建台账 / make the ledger again from the store alone")
     p.add_argument("--to", required=True, help="新台账的 SQLAlchemy URL（空库）/ URL of the new, empty ledger")

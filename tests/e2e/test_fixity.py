@@ -20,6 +20,7 @@ from ingest.audit import decided, fixity
 from ingest.cli import main
 from ingest.ledger import Ledger, copies
 from ingest.ledger.tables import event
+from ingest.recovery import drill
 from ingest.servers.ports import Ports
 from ingest.servers.seaweed import SeaweedServer, StoreEndpoint
 from ingest.store import config
@@ -204,6 +205,37 @@ def test_a_copy_is_never_repaired_from_a_bad_one_nor_without_a_name(replicated: 
     assert main(["audit", "repair", other, "--replica", "second", "--as", "测试甲", "--reason", "巡检", *r.at]) == 1
     assert r.second.digest(other) == before
     assert [e["kind"] for e in r.events("repair_decided", "repaired") if e["key"] == other] == ["repair_decided"]
+
+
+def test_a_drill_restores_from_the_replica_and_is_what_the_checks_of_keeping_rest_on(replicated: Replicated) -> None:
+    r = replicated
+    assert main(["drill", "--sample", "3", "--run-id", "drill 1", *r.at]) == 0
+    place = drill.folder(r.home, "drill 1")
+    said = json.loads((place / "report.json").read_bytes())
+    assert said["restored"]["replica"] == "second" and len(said["restored"]["sample"]) == 3
+    assert said["rebuilt"]["rows"]["number"] == len(r.keys) and said["rebuilt"]["differences"] == []
+    assert "通过 passed" in (place / "report.md").read_text("utf-8") and not (place / "scratch").exists()
+    assert [e["passed"] for e in r.events("drill")] == [True]
+
+    assert fixity.sample(r.home, "sample", 2) == {"sampled": 2, "bad": []}
+    (told, _) = json.loads((fixity.folder(r.home, "sample") / "sample.json").read_bytes())["sample"]
+    assert told["signatures"]["good"]
+    assert {i["result"] for i in told["items"] if i["level2"] == "3-4"} == {"pass"}
+    assert [(e["good"], e["codes"]) for e in r.events("sampled")][-2:] == [(True, [])] * 2
+
+    # a replica that lost a package and has another's bytes under a key does not pass
+    lost, swapped = r.keys[:2]
+    kept = {k: r.s3.get_object(Bucket="second", Key=k)["Body"].read() for k in (lost, swapped)}
+    r.s3.delete_object(Bucket="second", Key=lost)
+    r.s3.put_object(Bucket="second", Key=swapped, Body=kept[lost])
+    assert main(["drill", "--sample", "100", "--run-id", "drill 2", *r.at]) == 1
+    said = json.loads((drill.folder(r.home, "drill 2") / "report.json").read_bytes())
+    assert {s["key"] for s in said["restored"]["sample"] if not s["restored"]} == {lost, swapped}
+    assert any(lost in d for d in said["rebuilt"]["differences"])
+    assert [e["passed"] for e in r.events("drill")] == [True, False]
+    assert list((r.home.root / "alerts").glob("drill-*.json"))
+    for key, data in kept.items():
+        r.s3.put_object(Bucket="second", Key=key, Body=data)
 
 
 def test_a_byte_flipped_on_the_store_s_own_disk_is_found(
