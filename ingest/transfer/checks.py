@@ -22,7 +22,7 @@ from ingest.checks.items import Stage
 from ingest.checks.packages import RecordResult
 from ingest.checks.subject import PackagedRecord, Subject, Totals, take_out
 from ingest.findings import Finding, Severity
-from ingest.settings import Home
+from ingest.settings import ConfigError, Home
 from ingest.steps import house
 from ingest.workers import Done, Workers
 from sip.container import Container, Item
@@ -90,7 +90,7 @@ def _agency(home: Home, judged: TransferResult) -> Mapping[str, Any]:
     """The registry's entry of the unit that transfers; where this house does not know it, what the package says of it."""
     sender = (judged.claims or {}).get("sender")
     told: Mapping[str, Any] = sender if isinstance(sender, dict) else {}
-    with contextlib.suppress(Exception):
+    with contextlib.suppress(ConfigError):  # an archives need not register the units
         for agency in house.agencies(home).values():
             if agency.fonds_no == told.get("fonds_no"):
                 return agency.raw

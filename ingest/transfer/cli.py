@@ -90,6 +90,7 @@ def _act(parser: argparse.ArgumentParser, func: Callable[[Home, Any, argparse.Na
     def run(args: argparse.Namespace) -> int:
         from ingest.ledger import Ledger
         from ingest.transfer.deliver import DeliveryConflict
+        from ingest.transfer.place import PlaceTaken
         from ingest.transfer.sending import Refused
         from sip.forms import FormsNotInstalled
         from sip.transfer.source import SourceAltered
@@ -100,7 +101,7 @@ def _act(parser: argparse.ArgumentParser, func: Callable[[Home, Any, argparse.Na
             with Ledger(home.database_url) as ledger:
                 ledger.upgrade()
                 return func(home, ledger, args)
-        except (Refused, DeliveryConflict) as why:
+        except (Refused, DeliveryConflict, PlaceTaken) as why:
             sys.stderr.write(f"{why}\n")
             return 1
         except (SourceAltered, FormsNotInstalled, OSError) as why:

@@ -36,7 +36,9 @@ def _to_folder(folder: Path, name: str, package: Path, papers: Mapping[str, Path
     final = folder / name
     if final.exists():
         if _digest(final / "package.zip") != _digest(package):
-            raise PlaceTaken(f"{final} 已有别的内容 / something else stands there")
+            raise PlaceTaken(
+                f"{final} 已有别的内容，未覆盖；请核实并移走它，再执行一次 / something else stands there: move it away, run again"
+            )
         return str(final)
     folder.mkdir(parents=True, exist_ok=True)
     attempt = folder / f".{name}-{os.getpid()}.attempt"

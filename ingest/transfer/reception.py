@@ -45,6 +45,7 @@ def receive(home: Home, ledger: Ledger, package: Path, *, target: str, by: str, 
         raise Refused("须写明接收人 / who receives must be named")
     if not package.is_file():
         raise Refused(f"没有这个文件 / no such file: {package}")
+    target = target if target == place.STORE else str(Path(target).resolve())
     reception_id, size = _copy(home, package)
     with ledger.begin() as tx:
         receptions.enter(tx, reception_id, by=by, source=str(package), target=target, size=size)
