@@ -142,6 +142,12 @@ def close(tx: Transaction, decision: int, status: str) -> None:
     _set(tx, decision, status=status, applied_at=tx.now)
 
 
+def void(tx: Transaction, decision: Mapping[str, Any], codes: Sequence[str]) -> None:
+    """Close a decision whose question is no longer asked: ``codes`` are what the record is or was held by."""
+    close(tx, decision["id"], VOID)
+    tx.chain.append("held_void", decision["record_id"], {"decision": decision["id"], "codes": list(codes)})
+
+
 def _standing(tx: Transaction, decision: int, *statuses: str) -> dict[str, Any]:
     row = tx.conn.execute(sa.select(held_decision).where(held_decision.c.id == decision)).one_or_none()
     if row is None or row.status not in statuses:

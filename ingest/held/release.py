@@ -15,7 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ingest.findings import Finding
-from ingest.held.decide import APPLIED, DECIDED, VOID, close, open_decision
+from ingest.held.decide import APPLIED, DECIDED, VOID, close, open_decision, void
 from ingest.held.questions import Action, Question, kept, question
 from ingest.held.rulings import note_rulings
 from ingest.held.trust import helps
@@ -47,8 +47,8 @@ def release_held(home: Home, ledger: Ledger, as_of: str, run_id: str) -> dict[st
     done: Counter[str] = Counter()
     for group in _groups(_decided(ledger)):
         with ledger.begin() as tx:
-            for row, decision in group:
-                done["decision"] += _carry_out(tx, home, row, decision, as_of, run_id)
+            for decision in group:
+                done["decision"] += _carry_out(tx, home, decision, as_of, run_id)
     for group in _groups(_by_itself(home, ledger, as_of)):
         with ledger.begin() as tx:
             for row, reason in group:
@@ -59,28 +59,20 @@ def release_held(home: Home, ledger: Ledger, as_of: str, run_id: str) -> dict[st
 # ------------------------------------------------------------------------------------------------ by decision
 
 
-def _decided(ledger: Ledger) -> list[tuple[Row, Row]]:
+def _decided(ledger: Ledger) -> list[Row]:
     with ledger.read() as conn:
-        decisions = conn.execute(
-            sa.select(held_decision).where(held_decision.c.status == DECIDED).order_by(held_decision.c.id)
-        ).all()
-        wanted = [d.record_id for d in decisions]
-        rows: dict[str, Row] = {}
-        for at in range(0, len(wanted), 500):
-            some = conn.execute(sa.select(record).where(record.c.id.in_(wanted[at : at + 500])))
-            rows |= {r.id: dict(r._mapping) for r in some}
-    return [(rows[d.record_id], dict(d._mapping)) for d in decisions]
+        decisions = sa.select(held_decision).where(held_decision.c.status == DECIDED).order_by(held_decision.c.id)
+        return [dict(d._mapping) for d in conn.execute(decisions)]
 
 
-def _carry_out(tx: Transaction, home: Home, row: Row, decision: Row, as_of: str, run_id: str) -> int:
-    row = dict(tx.conn.execute(sa.select(record).where(record.c.id == row["id"])).one()._mapping)
-    standing = open_decision(tx, row["id"])
+def _carry_out(tx: Transaction, home: Home, decision: Row, as_of: str, run_id: str) -> int:
+    standing = open_decision(tx, decision["record_id"])
     if standing is None or standing["id"] != decision["id"] or standing["status"] != DECIDED:
         return 0  # another run was faster, or it was withdrawn in between
+    row = dict(tx.conn.execute(sa.select(record).where(record.c.id == decision["record_id"])).one()._mapping)
     asked = question(findings_of(row["findings"]))
     if row["state"] != State.HELD or list(asked.codes) != decision["codes"]:
-        close(tx, decision["id"], VOID)
-        tx.chain.append("held_void", row["id"], {"decision": decision["id"], "codes": list(asked.codes)})
+        void(tx, decision, asked.codes)
         return 0
     action = Action(decision["action"])
     detail = {"by": "decision", "run": run_id, "decision": decision["id"], "action": action.value}
@@ -177,7 +169,10 @@ def _trusted(home: Home, rows: list[tuple[Row, Question]]) -> Iterator[tuple[Row
 
 def _let_go(tx: Transaction, home: Home, row: Row, reason: dict[str, str], as_of: str) -> int:
     asked = question(findings_of(row["findings"]))
-    return int(_start_again(tx, home, row, asked.resume, reason, as_of))
+    moved = _start_again(tx, home, row, asked.resume, reason, as_of)
+    if moved and (proposed := open_decision(tx, row["id"])) is not None:
+        void(tx, proposed, asked.codes)  # its question has answered itself before a second person confirmed
+    return int(moved)
 
 
 # ------------------------------------------------------------------------------------------------ going on

@@ -77,7 +77,11 @@ class Night:
             sequences = sorted(tuple(r) for r in conn.execute(sa.select(sequence)))
             history: dict[str, list[str]] = {}
             for r in conn.execute(sa.select(event.c.record_id, event.c.kind, event.c.detail).order_by(event.c.seq)):
-                history.setdefault(r.record_id or "", []).append(f"{r.kind} {r.detail}")
+                detail = json.loads(r.detail)
+                detail.pop(
+                    "at", None
+                )  # when a person or a command acted on a schedule: the clock, like the event's own time
+                history.setdefault(r.record_id or "", []).append(f"{r.kind} {json.dumps(detail, sort_keys=True)}")
             assert list(chain.verify(conn)) == []
         return {
             "records": records,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from held_records import NEXT, HeldHome
 
 from ingest.cli import main
@@ -16,6 +17,7 @@ from ingest.held.decide import decide
 from ingest.held.questions import Action
 from ingest.held.rulings import note_rulings
 from ingest.ledger import chain
+from ingest.ledger.tables import held_decision
 from ingest.paths import SCHEMAS
 from ingest.report import report
 from ingest.review.desk import Desk
@@ -124,6 +126,19 @@ def test_a_record_on_which_a_person_decided_waits_for_nothing_else(waiting: Held
     assert report(waiting.ledger, f"night {NEXT}").released == {"decision": 1, "schedule": 1}
     assert report(waiting.ledger, "run b1").released == {}
     assert (waiting.row("r1")["state"], waiting.row("r2")["state"]) == ("rejected", "checked")
+
+
+def test_what_answers_itself_voids_an_acceptance_that_nobody_confirmed(waiting: HeldHome) -> None:
+    with waiting.ledger.begin() as tx:
+        tx.conn.execute(
+            sa.insert(held_decision).values(
+                id=999, record_id="r1", action="return", codes=["FIL-UNSCHEDULED"], accepted=[], reason="x",
+                decided_by="甲", decided_at=tx.now, status="proposed",
+            )
+        )  # fmt: skip
+    main([*RULE, *WHO, "--home", str(waiting.home.root)])
+    assert waiting.release() == {"schedule": 2}
+    assert list(waiting.statuses()) == ["void"]
 
 
 def test_trust_that_helps_releases_and_the_same_trust_never_twice(

@@ -1,11 +1,20 @@
 """States move only with their events, numbers are gapless, and the chain tells every change of the past."""
 
+from pathlib import Path
+
 import pytest
 import sqlalchemy as sa
 
+from ingest.findings import Finding
+from ingest.held.decide import decide
+from ingest.held.listing import waiting
+from ingest.held.questions import Action
+from ingest.held.release import release_held
 from ingest.ledger import Ledger, chain, migrate
 from ingest.ledger.tables import event, metadata
 from ingest.model import State
+from ingest.report import report
+from ingest.settings import Home
 
 AS_OF = "2026-11-20T01:00:00+08:00"
 
@@ -117,3 +126,31 @@ def test_swapped_events_are_told(filled: Ledger) -> None:
             tx.conn.execute(sa.update(event).where(event.c.seq == old).values(seq=new))
     with filled.read() as conn:
         assert {f.code for f in chain.verify(conn)} >= {"CHAIN-PREV", "CHAIN-DIGEST"}
+
+
+def test_a_case_finds_its_numbers_again(ledger: Ledger) -> None:
+    filings = {("a", f"C{n}"): {"electronic_record_code": f"E{n}", "archival_code": f"A{n}", "n": n} for n in (1, 2)}
+    with ledger.begin() as tx:
+        assert [tx.next_serial(scope) for scope in ("s", "t", "s", "s")] == [1, 1, 2, 3]
+        tx.give_numbers(filings)
+        tx.give_numbers({})
+    with ledger.begin() as tx:
+        assert tx.next_serial("s") == 4
+        assert tx.numbers([("a", "C2"), ("b", "C2"), ("a", "C9")]) == {("a", "C2"): filings["a", "C2"]}
+        assert tx.numbers([]) == {}
+    with pytest.raises(sa.exc.IntegrityError), ledger.begin() as tx:
+        tx.give_numbers({("b", "C1"): filings["a", "C1"]})  # a number that is given belongs to its case for ever
+
+
+def test_a_held_record_is_decided_on_and_goes_on(filled: Ledger, tmp_path: Path) -> None:
+    (tmp_path / "config/schedules").mkdir(parents=True)
+    with filled.begin() as tx:
+        found = [Finding("SIG-ISSUER-UNKNOWN").as_json()]
+        tx.move("r1", [State.LISTED], State.HELD, "held", findings=found, case_no="C1", version=1)
+    assert [row["codes"] for row in waiting(filled)] == [["SIG-ISSUER-UNKNOWN"]]
+    decide(filled, {}, ["r1"], Action.RECHECK, by="甲", reason="已导入")
+    assert release_held(Home.of(tmp_path), filled, "2026-11-21T01:00:00+08:00", "next") == {"decision": 1}
+    assert report(filled, "next").released == {"decision": 1}
+    assert waiting(filled) == []
+    with filled.read() as conn:
+        assert list(chain.verify(conn)) == []
