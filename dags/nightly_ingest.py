@@ -7,6 +7,7 @@ Takes the day's closed cases: receive → check → file → package → deposit
 * 内容不合格的办件不会使任务变红：它们被退回（附原因）或待人处理。红色只表示机器故障。
   Bad content never makes a task red; red means machine trouble.
 * 任何任务都可以在任何时候清除重跑：不丢失、不重复。 Any task may be cleared and run again at any time.
+* 待定件有了决定、裁定、新版本或新的信任，这里自动继续。 Held records go on here once decided on.
 * 一夜未完成的，下一夜自动继续。 What one night leaves undone the next one finishes.
 """
 

@@ -181,8 +181,13 @@ def _let_go(tx: Transaction, home: Home, row: Row, reason: dict[str, str], as_of
 def _start_again(
     tx: Transaction, home: Home, row: Row, start: State, detail: Mapping[str, Any], as_of: str, **columns: Any
 ) -> bool:
-    """Put a held record back to ``start``, or as far before it as staging has lost what that state stands on."""
+    """Put a held record back to ``start``, or as far before it as staging has lost what that state stands on.
+
+    What was filed already keeps the night of its filing: its package and its commit mark bear that date.
+    """
     start = _possible(home, row, start)
+    if start in (State.FILED, State.PACKAGED):
+        as_of = row["as_of"]
     findings = kept(findings_of(row["findings"]), start)
     decisions = columns.get("decisions") or row["decisions"] or ()
     if start is State.RECEIVED:
