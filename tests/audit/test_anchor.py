@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,7 @@ from ingest.cli import main
 from ingest.ledger import Ledger, chain
 from ingest.ledger.tables import chain_head, event
 from ingest.model import CST
+from ingest.paths import ROOT
 from ingest.settings import Home
 from ingest.signatures import TrustStore
 from ingest.store.config import StoreConfig
@@ -99,6 +101,15 @@ def test_openssl_and_sha256sum_agree(home: Path, two_nights: Ledger, objects: Ob
     assert "Verified Successfully" in done.stdout
     summed = subprocess.run(["sha256sum", "events.jsonl"], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert summed.stdout.split()[0] == head.events_sha256
+    # the small program of docs/audit.md, as it stands there
+    (program,) = re.findall(r"python3 -c '(.*?)' 0000", (ROOT / "docs/audit.md").read_text("utf-8"), re.S)
+    for harm, good in ((b"", True), (b"2", False)):
+        lines = (tmp_path / "events.jsonl").read_bytes()
+        (tmp_path / "events.jsonl").write_bytes(lines.replace(b'n\\":2', b'n\\":' + harm + b"2"))
+        done = subprocess.run(
+            ["python3", "-c", program, "events.jsonl"], cwd=tmp_path, capture_output=True, check=False
+        )
+        assert (done.returncode == 0) is good
 
 
 # ------------------------------------------------------------------------------------------------ killed anywhere

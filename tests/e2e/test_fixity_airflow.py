@@ -1,0 +1,140 @@
+"""The fixity audit through Airflow itself: damage makes the run red, is offered to a person, and repaired because they say so."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+import sqlalchemy as sa
+
+import samplenight
+from ingest.audit.repair import damaged
+from ingest.cli import main
+from ingest.ledger import Ledger
+from ingest.ledger.tables import copy, event
+from ingest.servers.api import AirflowApi, ApiError
+from ingest.servers.ports import HOST, Ports, variable
+from ingest.servers.secrets import ensure
+from ingest.settings import Home
+from ingest.store import config
+from ingest.store.config import StoreConfig
+from ingest.store.objects import ObjectStore
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+AUDIT, DRILL = "fixity_audit", "emergency_drill"
+
+
+class Running:
+    """The servers of one home, as ``guidang servers`` starts them, with a second bucket as the other replica."""
+
+    def __init__(self, root: Path, log: Path) -> None:
+        self.home = Home.of(root)
+        ports, secrets = Ports.free(), ensure(root)
+        env = os.environ | {variable(name): str(port) for name, port in ports.as_dict().items()}
+        self._log = log.open("w")
+        guidang = str(Path(sys.executable).with_name("guidang"))
+        self.process = subprocess.Popen(
+            [guidang, "servers", "--home", str(root)], env=env, stdout=self._log, stderr=self._log
+        )
+        self.api = AirflowApi(f"http://{HOST}:{ports.api}", "admin", secrets.passwords["admin"])
+        self.wait(lambda: self.api.dag(AUDIT) and self.api.dag(DRILL))
+        main_store, keys = config.load(self.home), secrets.s3["admin"]
+        self.second = StoreConfig(main_store.endpoint, "second", keys.access_key, keys.secret_key, name="second")
+        self.objects = ObjectStore(self.second)
+        self.objects._s3.create_bucket(Bucket="second")
+        (self.home.config / "store.json").write_text(json.dumps({
+            "schema": "guidang.store/1.0", "min_copies": 2,
+            "replicas": [{"name": "second", "endpoint": main_store.endpoint, "bucket": "second"}],
+        }))  # fmt: skip
+        config.save_keys(self.home, "second", keys.access_key, keys.secret_key)
+
+    def wait(self, condition: Callable[[], Any], seconds: float = 150) -> Any:
+        deadline = time.monotonic() + seconds
+        while True:
+            assert self.process.poll() is None
+            with contextlib.suppress(Exception) if time.monotonic() < deadline else contextlib.nullcontext():
+                if found := condition():
+                    return found
+            assert time.monotonic() < deadline, "waited in vain"
+            time.sleep(0.3)
+
+    def states(self, dag: str, run: str) -> dict[str, str | None]:
+        return {t.task_id: t.state for t in self.api.task_instances(dag, run)}
+
+    def answer(self, run: str, body: dict[str, Any]) -> None:
+        """As a person does; where the question comes back, again (Airflow 3.3 may ask anew when answered at once)."""
+        where = f"/api/v2/dags/{AUDIT}/dagRuns/{quote(run, safe='')}/taskInstances/offer/0/hitlDetails"
+
+        def done() -> bool:
+            state = self.states(AUDIT, run)["offer"]
+            if state == "awaiting_input":
+                with contextlib.suppress(ApiError):
+                    self.api._call("PATCH", where, body)
+            return state == "success"
+
+        self.wait(done)
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(60)
+        self._log.close()
+
+
+@pytest.fixture
+def running() -> Iterator[Running]:
+    with tempfile.TemporaryDirectory(prefix="gd") as folder:  # a short path, for the store's unix sockets
+        root = Path(folder) / "home"
+        root.mkdir()
+        samplenight.make(root, count=3, faults=())
+        servers = Running(root, Path(folder) / "log")
+        try:
+            yield servers
+        finally:
+            servers.stop()
+
+
+def test_damage_is_red_offered_and_repaired_by_a_person_and_a_drill_passes(running: Running) -> None:
+    home, at = running.home, ["--home", str(running.home.root)]
+    assert main(["ingest", *at]) == 0
+    with Ledger(home.database_url) as ledger, ledger.begin() as tx:
+        key = str(tx.conn.execute(sa.select(copy.c.object_key).order_by(copy.c.object_key)).scalars().first())
+        tx.conn.execute(sa.update(copy).values(verified_at="2020-01-01T00:00:00.000+00:00"))  # years without a check
+    whole = b"".join(running.objects.stream(key))
+    rotten = bytearray(whole)
+    rotten[len(whole) // 2] ^= 1
+    running.objects._s3.put_object(Bucket="second", Key=key, Body=bytes(rotten))
+
+    running.api.unpause(AUDIT)
+    run = running.api.trigger(AUDIT, {"sample": 1}, logical_date=dt.datetime.now(dt.UTC).replace(microsecond=0))
+    running.wait(lambda: running.states(AUDIT, run).get("offer") == "awaiting_input")
+    assert running.states(AUDIT, run)["report"] == "failed"
+    with Ledger(home.database_url) as ledger:
+        assert [(d["object_key"], d["replica"]) for d in damaged(ledger)] == [(key, "second")]
+    assert running.objects.digest(key)[0] != ObjectStore(config.load(home)).digest(key)[0]  # nobody said so yet
+
+    running.answer(run, {"chosen_options": ["修复 repair"], "params_input": {"reason": "巡检发现"}})
+    running.wait(lambda: running.states(AUDIT, run).get("repair") == "success")
+    assert b"".join(running.objects.stream(key)) == whole
+    with Ledger(home.database_url) as ledger:
+        assert damaged(ledger) == []
+        with ledger.read() as conn:
+            wanted = sa.select(event.c.detail).where(event.c.kind == "repair_decided")
+            (told,) = (json.loads(d) for d in conn.execute(wanted).scalars())
+    assert (told["by"], told["reason"], told["key"]) == ("admin", "巡检发现", key)
+
+    running.api.unpause(DRILL)
+    run = running.api.trigger(DRILL, {"sample": 2})
+    running.wait(lambda: running.api.run_state(DRILL, run) in ("success", "failed"))
+    assert running.api.run_state(DRILL, run) == "success"
+    assert main(["ledger", "verify", *at]) == 0
