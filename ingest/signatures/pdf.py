@@ -171,6 +171,11 @@ def _judge_signature(
     archived: dt.datetime | None,
 ) -> None:  # fmt: skip
     claimed = parse_date(signature.modified)
+    if signature.subfilter == "/adbe.x509.rsa_sha1":
+        # A bare RSA value over SHA-1 with its certificate outside it (deprecated by ISO 32000-2): it could prove nothing.
+        judge.kind = "pdf-rsa-sha1"
+        judge.doubt(Aspect.CRYPTOGRAPHY, "SIG-PDF-RSA-SHA1")
+        return
     first = der.parse(signature.contents, trailing=True).fields(1)[0]
     if first.tag == der.SEQUENCE:
         seal_signature = ses.parse_signature(signature.contents, trailing=True)

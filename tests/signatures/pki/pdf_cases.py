@@ -11,6 +11,7 @@ from pyhanko.sign.fields import MDPPerm
 
 from ingest.signatures import TrustStore, Verdict
 
+from .asn1 import octets
 from .ca import AT, DAY, SIGNED, Holder, World, world
 from .cms import Style, signed_data, stamped, timestamp
 from .ofd_cases import Case
@@ -145,6 +146,8 @@ def _structures(kind: str, w: World, store: TrustStore) -> Iterator[Case]:
 def _levels() -> Iterator[Case]:
     w = world("rsa")
     store = w.store()
+    bare = sign_pdf(lambda covered: octets(w.signer.key.sign(covered)), Layout(subfilter="adbe.x509.rsa_sha1"))
+    yield Case("indeterminate__pdf_x509_rsa_sha1", bare, store, Verdict.INDETERMINATE, "SIG-PDF-RSA-SHA1")
     for level in ("b", "t", "lt", "lta"):
         data = pades(w, level)
         yield Case(f"valid__pades_b{level if level != 'b' else ''}", data, store, Verdict.VALID, None)
