@@ -13,6 +13,7 @@ import io
 import itertools
 import re
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -32,6 +33,8 @@ _OBJECT = re.compile(rb"(\d{1,10})\s+(\d{1,5})\s+obj\b")
 _TABLE = re.compile(
     rb"xref[ ]*[\r\n]{1,2}(?:\d{1,10} \d{1,10}[ ]*[\r\n]{1,2}(?:\d{10} \d{5} [nf](?: \r| \n|\r\n))*)+\s*trailer\b"
 )
+_BEFORE_OBJECT = re.compile(rb"(\d{1,10})\s+(\d{1,5})\s+\Z")
+_LINK = re.compile(rb" (\d{1,10}) (\d{1,5}) R\b")  # as qpdf writes it; the same in a text counts too
 _DATE = re.compile(r"D:[0-9]{4,14}(?:[Zz+-][0-9']{0,6})?")
 _ODD_ESCAPE = re.compile(rb"\\[^0-7nrtbf()\\\r\n]")
 _TRAILER_KEYS = frozenset(
@@ -113,6 +116,9 @@ class _Revision:
         self.filled: list[tuple[str, Any]] = fields
         self.objects: dict[Id, Any] = {o.objgen: o for o in self.pdf.objects if o is not None and o.is_indirect}
         self.written = {i: _written(o) for i, o in self.objects.items()}
+        self.references = Counter(
+            (int(number), int(generation)) for text, _ in self.written.values() for number, generation in _LINK.findall(text)
+        )  # fmt: skip
         if len(self.objects) > MAX_OBJECTS or self.pdf.get_warnings():
             raise _Odd
 
@@ -154,14 +160,13 @@ def _compare(before: _Revision, after: _Revision, tail: bytes) -> None:
     if before.objects.keys() - after.objects.keys():
         raise _Odd
     added = after.objects.keys() - before.objects.keys()
-    for number, generation in added:  # what the signed part already points to may not come later
-        if any(b" %d %d R" % (number, generation) in text for text, _ in before.written.values()):
-            raise _Odd
+    if any(item in before.references for item in added):
+        raise _Odd  # what the signed part already points to may not come later
     changed = {i for i in before.objects if before.written[i] != after.written[i]}
     if any(b"#" in after.written[i][0] for i in added | changed):
         raise _Odd  # names in escapes, or with bytes that should be: nobody writes them here, and readers differ on them
     info = _info(old, new, tail)
-    defined = [(int(m[1]), int(m[2])) for m in _OBJECT.finditer(tail)]
+    defined = _defined(tail)
     if len(set(defined)) != len(defined) or set(defined) - added - changed - {info}:
         raise _Odd
     fields = _new_fields(old.Root.AcroForm, new.Root.AcroForm, added)
@@ -183,6 +188,16 @@ def _compare(before: _Revision, after: _Revision, tail: bytes) -> None:
         allowed |= {page.objgen, _appended(known.get("/Annots"), page.get("/Annots"), ids)}
     if changed - allowed:
         raise _Odd
+
+
+def _defined(tail: bytes) -> list[Id]:
+    """The objects that stand in these bytes. Found by the word, for a search by digits would try each of a signature's value."""
+    out: list[Id] = []
+    for word in re.finditer(rb"obj\b", tail):
+        head = _BEFORE_OBJECT.search(tail, max(0, word.start() - 40), word.start())
+        if head:
+            out.append((int(head[1]), int(head[2])))
+    return out
 
 
 def _reference(trailer: Any, key: str) -> Id | None:
@@ -273,10 +288,8 @@ def _of_the_store(before: _Revision, after: _Revision, changed: set[Id]) -> set[
     records = before.pdf.Root.DSS.get("/VRI") if parts else None
     if records is not None and any(record.objgen in parts for record in records.values()):
         raise _Odd
-    for number, generation in parts:
-        mark = b" %d %d R" % (number, generation)  # qpdf writes a blank before each; the same in a text counts too
-        if any(sum(text.count(mark) for text, _ in each.written.values()) != 1 for each in (before, after)):
-            raise _Odd
+    if any(each.references[item] != 1 for item in parts for each in (before, after)):
+        raise _Odd
     return parts
 
 
