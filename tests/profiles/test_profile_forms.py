@@ -151,7 +151,7 @@ def test_exchange_rows_are_put_together_into_cases(tmp_path: Path, kind: str, en
     assert codes == {"PRF-NOT-CARRIED"}
     assert sorted(files.values()) == sorted(CONTENTS.values())
     assert record["case"]["case_no"] == CASES[1]
-    assert [e["action"] for e in record["events"]] == ["apply", "accept", "review", "close", "deliver"]
+    assert [e["action"] for e in record["events"]] == ["apply", "accept", "review", "approve", "close", "deliver"]
     assert [len(record["kept"]["rows"][t]) for t in ("EX_GDBS_SB", "EX_GDBS_SBCL")] == [1, 4]
     assert record["case"]["contact"]["name"] == "测试乙"
 
