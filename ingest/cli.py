@@ -12,6 +12,7 @@ from pathlib import Path
 from ingest.audit import audit_cli
 from ingest.audit import cli as chain_cli
 from ingest.checks import cli as checks_cli
+from ingest.export import cli as export_cli
 from ingest.held import cli as held_cli
 from ingest.recovery import cli as recovery_cli
 from ingest.reporting import cli as reporting_cli
@@ -64,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     recovery_cli.add_parsers(commands)
     recovery_cli.add_drill(commands)
     verify_cli.add_parsers(commands)
+    export_cli.add_parser(commands)
     transfer_cli.add_parsers(commands)
     return parser
 

@@ -21,7 +21,7 @@ ROOMS = {
     "profiles": {"findings", "model", "paths", "settings", "metadata", "sources"},
     "schedule": {"findings", "model", "paths", "metadata"},
     # checks read 档号 by the schedule's templates: what was numbered is judged again at transfer and in keeping
-    "checks": {"findings", "model", "paths", "metadata", "signatures", "settings", "schedule"},
+    "checks": {"sources", "profiles", "findings", "model", "paths", "metadata", "signatures", "settings", "schedule"},
     "sources": {"model", "settings"},
     "store": {"settings", "model", "paths"},
     "ledger": {"model"},

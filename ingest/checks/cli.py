@@ -8,12 +8,13 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ingest.checks import CheckReport
+    from ingest.checks.inputs import Input
     from ingest.checks.virus import Scanner
     from ingest.findings import Finding
     from ingest.settings import Home
@@ -39,7 +40,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         nargs="+",
         type=Path,
         metavar="PATH",
-        help="报送文件夹、其上级文件夹或单个文件 / delivery, folder, file",
+        help="报送文件夹、ZIP、EEP、移交包，其上级文件夹，或单个文件 / deliveries, folders of them, files",
     )
     parser.add_argument("--home", type=Path, help="数据目录，默认 $GUIDANG_HOME 或 var/ / home folder")
     parser.add_argument(
@@ -69,8 +70,10 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def _check(args: argparse.Namespace) -> int:
+    from ingest.checks.inputs import listed
     from ingest.checks.virus import Clamd
     from ingest.model import CST
+    from ingest.profiles import Profiles
     from ingest.settings import Home
     from ingest.signatures import TrustError
 
@@ -84,18 +87,18 @@ def _check(args: argparse.Namespace) -> int:
     as_of = as_of if as_of.tzinfo else as_of.replace(tzinfo=CST)
     worst = _ACCEPTED
     forms: list[Form] = []
-    for path in _records(args.paths):
+    for what in listed(args.paths, home, lambda path: _known(home, path, args.agency), Profiles.load(home.profiles)):
         try:
-            findings, report = _judge(home, path, as_of, args.agency, scanner)
+            findings, report = _judge(home, what, as_of, args.agency, scanner)
             if report and (args.report or args.pdf):
                 forms.append(_form(report, as_of))
                 if args.report:
-                    _write_report(args.report, path, forms[-1])
+                    _write_report(args.report, what, forms[-1])
         except (OSError, NotJudged, TrustError) as exc:
-            sys.stderr.write(f"{path}: {exc}\n")
+            sys.stderr.write(f"{what}: {exc}\n")
             worst = _NOT_JUDGED
             continue
-        row = _row(path, findings)
+        row = _row(what, findings)
         _print(row, findings, report.items if report else [], as_json=args.json)
         worst = max(worst, _ACCEPTED if row["accepted"] else _NOT_ACCEPTED)
     if args.pdf and forms:
@@ -114,52 +117,65 @@ def _write_pdf(path: Path, forms: list[Form]) -> int:
     return _ACCEPTED
 
 
-def _records(paths: list[Path]) -> Iterator[Path]:
-    """Each path as a delivery or a loose file; a folder of deliveries stands for all of them."""
-    for path in paths:
-        if path.name == _METADATA:
-            yield path.parent
-        elif path.is_dir() and not (path / _METADATA).exists():
-            yield from sorted(found.parent for found in path.rglob(_METADATA)) or [path]
-        else:
-            yield path
-
-
 def _judge(
-    home: Home, path: Path, as_of: dt.datetime, agency: str | None, scanner: Scanner | None
+    home: Home, what: Input, as_of: dt.datetime, agency: str | None, scanner: Scanner | None
 ) -> tuple[list[Finding], CheckReport | None]:
     """Findings, and the whole report where a record got as far as being checked.
 
-    Raises OSError for what cannot be read, NotJudged for an unknown agency.
+    Raises OSError for what cannot be read, NotJudged for an unknown agency or a folder that holds no delivery.
     """
-    from ingest.signatures import TrustStore
-
-    trust = TrustStore.load(home.trust)
-    if not path.is_dir():
-        return _judge_file(path, as_of, trust, scanner), None
     from ingest.checks import CheckContext, run
     from ingest.metadata.case import read
+    from ingest.profiles import Profiles
+    from ingest.signatures import TrustStore
     from ingest.sources import local_delivery
-    from ingest.steps.receive import receive
+    from ingest.steps.check import lacks
+    from ingest.steps.receive import Context, receive
 
-    if not (path / _METADATA).is_file():
-        raise FileNotFoundError(f"没有 {_METADATA} / no {_METADATA}")
+    trust = TrustStore.load(home.trust)
+    if what.loose:
+        return _judge_file(what.path, as_of, trust, scanner), None
+    if not what.path.exists():
+        raise FileNotFoundError("没有这个文件或文件夹 / no such file or folder")
     with tempfile.TemporaryDirectory(prefix="guidang-check-") as folder:
-        received = receive(local_delivery(path), Path(folder), home.limits)
+        into = Path(folder) / "staged"
+        into.mkdir()
+        context = Context(
+            Profiles.load(home.profiles), _known(home, what.path, agency), Path(folder) / "whole", what.part
+        )
+        received = receive(local_delivery(what.path), into, home.limits, context)
         if received.final:
+            if what.path.is_dir() and [f.code for f in received.findings] == ["PRF-UNKNOWN-FORM"]:
+                raise NotJudged(received.findings[0].text("zh"))
             return received.findings, None
-        case = read((Path(folder) / _METADATA).read_bytes())
-        entry = _agency(home, path, case, agency)
-        report = run(case, received.files, Path(folder), CheckContext(as_of, entry, trust, received.findings, scanner))
+        case = read((into / _METADATA).read_bytes())
+        entry = _agency(home, what.path, case, agency)
+        report = run(
+            case, received.files, into,
+            CheckContext(as_of, entry, trust, received.findings, scanner, lacks=lacks(into)),
+        )  # fmt: skip
     return report.findings, report
 
 
-def _write_report(folder: Path, path: Path, form: Form) -> None:
+def _known(home: Home, path: Path, wanted: str | None) -> Mapping[str, Any]:
+    """The registry's entry by name or by the folder above the delivery, before anything is read; an empty one where there is none."""
+    from ingest.settings import ConfigError
+
+    try:
+        agencies = home.agencies()
+    except ConfigError:
+        return {}
+    found = agencies.get(wanted or path.resolve().parent.name)
+    return found.raw if found else {}
+
+
+def _write_report(folder: Path, what: Input, form: Form) -> None:
     from sip.forms import to_html
 
     folder.mkdir(parents=True, exist_ok=True)
-    whole = path.resolve()
-    (folder / f"{whole.parent.name} {whole.name}.html").write_text(to_html(form), "utf-8")
+    whole = what.path.resolve()
+    shown = f"{whole.parent.name} {whole.name} {what.part}".rstrip()
+    (folder / f"{shown}.html").write_text(to_html(form), "utf-8")
 
 
 def _form(report: CheckReport, as_of: dt.datetime) -> Form:
@@ -204,7 +220,7 @@ def _agency(home: Home, path: Path, case: Mapping[str, Any], wanted: str | None)
     return found
 
 
-def _row(path: Path, findings: list[Finding]) -> dict[str, Any]:
+def _row(what: Input, findings: list[Finding]) -> dict[str, Any]:
     from ingest.checks.items import items_of
     from ingest.findings import Severity, gravest
 
@@ -220,7 +236,7 @@ def _row(path: Path, findings: list[Finding]) -> dict[str, Any]:
         for finding in findings
     ]
     accepted = gravest(findings) not in (Severity.REJECT, Severity.HOLD)
-    return {"path": str(path), "accepted": accepted, "findings": rows}
+    return {"path": str(what), "accepted": accepted, "findings": rows}
 
 
 _RESULTS = {"reject": "fail", "hold": "manual", "remark": "warn", "info": "pass"}

@@ -67,7 +67,7 @@ def describe(record: Mapping[str, Any]) -> Document:
     return Document(
         _held(formmap.written(FORM["record"], record)),
         [
-            FileEntry(held(group), held(str(f.get("seq", ""))), _held(pairs), index[id(f)])
+            FileEntry(held(group), held(formmap.plain(f.get("seq"))), _held(pairs), index[id(f)])
             for group in folders(record)
             for f, pairs in file_texts(in_folder(record, group))
         ],
@@ -75,7 +75,7 @@ def describe(record: Mapping[str, Any]) -> Document:
             Business(
                 held(business_id(e, "handling", n)),
                 _held(business_texts(e, agents)),
-                tuple(held(str(seq)) for seq in e.get("files", ())),
+                tuple(held(formmap.plain(seq)) for seq in e.get("files", ())),
             )
             for n, e in enumerate(record.get("events", ()), 1)
         ],
@@ -99,7 +99,7 @@ def kept(record: Mapping[str, Any]) -> bytes:
 
 
 def business_id(event: Mapping[str, Any], kind: str, number: int) -> str:
-    return str(event.get("event_id") or f"{kind[0].upper()}{number}")
+    return formmap.plain(event.get("event_id")) or f"{kind[0].upper()}{number}"
 
 
 def business_texts(event: Mapping[str, Any], agents: Mapping[Any, Mapping[str, Any]]) -> list[tuple[str, str]]:

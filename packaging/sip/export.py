@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from io import RawIOBase
 from typing import Any, BinaryIO
 
 from sip import claims, deployed, eep, extension, xml
@@ -29,27 +29,29 @@ class NotExported(Exception):
         self.result = result
 
 
-def export(package: Path, form: str, out: BinaryIO) -> None:
-    """Write the record in ``package`` (a packaged ZIP) to ``out`` as ``form``. Raises NotExported, ValueError for another form."""
+def export(package: RawIOBase, form: str, out: BinaryIO) -> None:
+    """Write the record in ``package`` (an open, seekable file; far ones: `sip.remote.RangeFile`) to ``out`` as ``form``.
+
+    Raises NotExported, ValueError for another form.
+    """
     if form not in FORMS:
         raise ValueError(f"form {form!r}: one of {', '.join(FORMS)}")
     result = verify(package)
     if not result.valid:
         raise NotExported(result, "信息包未通过检验，不导出 / the package is not valid, nothing is exported")
-    with package.open("rb", buffering=0) as file:
-        container = Zip(file)
-        members = {i.name.partition("/")[2]: i for i in container.items}
-        if container.form != "zip" or claims.RECORD not in members:
-            raise NotExported(result, f"包内没有 {claims.RECORD} / no {claims.RECORD} in the package")
-        record = json.loads(b"".join(container.chunks(members[claims.RECORD])))
-        payload = [members["data/" + f["path"]] for f in as_archived(record)["files"]]
-        moment = dt.datetime.fromisoformat(record["record"]["filed_at"])
-        if form == "eep":
-            for piece in eep.pieces(record, [container.chunks(item) for item in payload], moment):
-                out.write(piece)
-        else:
-            contents = [(item.handle.size, item.handle.crc, container.chunks(item)) for item in payload]
-            write_deployed(out, record, contents, moment)
+    container = Zip(package)
+    members = {i.name.partition("/")[2]: i for i in container.items}
+    if claims.RECORD not in members:
+        raise NotExported(result, f"包内没有 {claims.RECORD} / no {claims.RECORD} in the package")
+    record = json.loads(b"".join(container.chunks(members[claims.RECORD])))
+    payload = [members["data/" + f["path"]] for f in as_archived(record)["files"]]
+    moment = dt.datetime.fromisoformat(record["record"]["filed_at"])
+    if form == "eep":
+        for piece in eep.pieces(record, [container.chunks(item) for item in payload], moment):
+            out.write(piece)
+    else:
+        contents = [(item.handle.size, item.handle.crc, container.chunks(item)) for item in payload]
+        write_deployed(out, record, contents, moment)
 
 
 Content = tuple[int, int, Iterable[bytes]]  # size, CRC-32, the bytes

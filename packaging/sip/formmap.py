@@ -1,6 +1,6 @@
 """A written form and the record model, held against each other by a table: which element carries which member.
 
-The tables (``sip/forms/*.json``) are data and are used both ways: to write a form from a record and to read one. What the table
+The tables (``sip/formtables/*.json``) are data and are used both ways: to write a form from a record and to read one. What the table
 does not carry is no loss: `sip.extension` keeps the rest.
 """
 
@@ -18,7 +18,7 @@ from typing import Any
 from sip.xmltext import moment
 
 Texts = dict[str, str]  # element (``a/b`` for nested ones) → its text; an empty or absent element is not in it
-_FORMS = Path(__file__).parent / "forms"
+_FORMS = Path(__file__).parent / "formtables"
 _INTEGER = re.compile(r"-?[0-9]{1,15}")
 _MOMENTS = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y%m%d%H%M%S", "%Y/%m/%d %H:%M:%S", "%Y-%m-%d %H:%M")
 
@@ -48,7 +48,7 @@ class Form:
 
 @cache
 def load(name: str) -> Form:
-    """The form ``sip/forms/<name>.json``."""
+    """The form ``sip/formtables/<name>.json``."""
     raw = json.loads((_FORMS / f"{name}.json").read_text("utf-8"))
     sections = {key: tuple(map(row, value)) for key, value in raw.items() if isinstance(value, list)}
     return Form(raw["form"], raw["version"], sections)
@@ -77,11 +77,12 @@ def value(r: Row, data: Mapping[str, Any]) -> str:
         return make(r, data)
     for keys in r.at:
         found = get(data, keys)
-        if found is None or found == "" or isinstance(found, dict | list):
+        text = plain(found)
+        if not text:
             continue
         if r.kind != "moment":
-            return str(found).rpartition("/")[2] if r.kind == "basename" else str(found)
-        if at := moment(found if isinstance(found, str | dt.datetime) else str(found)):
+            return text.rpartition("/")[2] if r.kind == "basename" else text
+        if at := moment(text):
             return f"{at:%Y-%m-%d %H:%M:%S}"
     return ""
 
@@ -133,6 +134,11 @@ def _unique(name: str, taken: set[str]) -> str:
     return out
 
 
+def plain(value: Any) -> str:
+    """A value as a text; "" for what is none: nothing, objects, arrays."""
+    return "" if value is None or isinstance(value, dict | list) else str(value)
+
+
 def get(data: Any, keys: Sequence[str]) -> Any:
     """The member at ``keys``, or None."""
     for key in keys:
@@ -156,7 +162,7 @@ def _system(r: Row, data: Mapping[str, Any]) -> str:
     system = get(data, r.at[0])
     if not isinstance(system, Mapping):
         return ""
-    return " ".join(str(system[k]) for k in ("system_no", "name", "version") if system.get(k))
+    return " ".join(filter(None, (plain(system.get(k)) for k in ("system_no", "name", "version"))))
 
 
 _DERIVED: Mapping[str, Callable[[Row, Mapping[str, Any]], str]] = {

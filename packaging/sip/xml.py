@@ -34,7 +34,7 @@ def base_info_pieces(record: Record) -> Iterator[str]:
         yield f'    <folder id="{number}" title="{text(group)}">\n'
         for f, pairs in file_texts(in_folder(record, group)):
             lines = "".join(f"        {element(name, value)}\n" for name, value in pairs)
-            yield f'      <file id="{text(f.get("seq"))}">\n{lines}      </file>\n'
+            yield f'      <file id="{text(formmap.plain(f.get("seq")))}">\n{lines}      </file>\n'
         yield "    </folder>\n"
     yield "  </fileset>\n</base_info>\n"
 
@@ -61,7 +61,7 @@ def process_info_pieces(record: Record, management: Sequence[Mapping[str, Any]] 
             for name, value in business_texts(event, agents):
                 yield f"      {element(name, value)}\n"
             for seq in event.get("files", ()):
-                yield f"      {element('file_ref', seq)}\n"
+                yield f"      {element('file_ref', formmap.plain(seq))}\n"
             yield "    </business>\n"
         yield f"  </{kind}>\n"
     yield "</process_info>\n"

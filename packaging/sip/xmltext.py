@@ -50,7 +50,10 @@ def moment(value: dt.datetime | str | None) -> dt.datetime | None:
             return None
     if value is None:
         return None
-    return value.replace(tzinfo=CHINA) if value.tzinfo is None else value.astimezone(CHINA)
+    try:
+        return value.replace(tzinfo=CHINA) if value.tzinfo is None else value.astimezone(CHINA)
+    except OverflowError:  # the first or last day of the calendar, in another zone
+        return None
 
 
 def render(pieces: Iterable[str]) -> bytes:

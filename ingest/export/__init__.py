@@ -1,0 +1,1 @@
+"""A package written in another form, for those who ask for it."""
