@@ -135,7 +135,7 @@ def scan(files: Sequence[StagedFile], base: Path, scanner: virus.Scanner | None)
 
 def _unmatched(case: dict[str, Any], files: Sequence[StagedFile], found: Sequence[Finding]) -> Iterator[Finding]:
     """Files named but not there, and there but not named, unless receive has said so already."""
-    said = {finding.path for finding in found if finding.code.startswith("RCV-")}
+    said = {finding.path for finding in found if finding.code.startswith(("RCV-", "FMT-"))}
     named = dict.fromkeys(path for _, row in rows(case, "files") if (path := text(row, "path")))
     there = {file.source_path for file in files}
     for path in named:

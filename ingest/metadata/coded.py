@@ -22,6 +22,7 @@ _KINDS = {
     "licence": "电子证照标识",
     "document_no": "发文字号",
     "project": "投资项目代码",
+    "archival": "档号",
 }
 _CASE_NO_LENGTH = 43
 
@@ -40,8 +41,10 @@ class Place:
 
     @property
     def plain(self) -> str:
-        """Normalised, but for a 发文字号, which is text and not a code."""
-        return self.given if self.kind == "document_no" else codes.normalise(self.given)
+        """Normalised, but for a 发文字号, which is text and not a code; a 档号 has dots and dashes of its own."""
+        if self.kind == "document_no":
+            return self.given
+        return codes.normalise_archival(self.given) if self.kind == "archival" else codes.normalise(self.given)
 
 
 def places(case: Any) -> Iterator[Place]:
@@ -57,6 +60,7 @@ def places(case: Any) -> Iterator[Place]:
     yield from _place(section(body, "project"), ("case", "project", "code"), "project")
     yield from _place(record, ("record", "unit_uscc"), "uscc")
     yield from _place(record, ("record", "document_no"), "document_no")
+    yield from _place(record, ("record", "archival_code"), "archival")
     for steps in (
         ("case", "applicant"), ("case", "applicant", "legal_representative"), ("case", "applicant", "agent")
     ):  # fmt: skip
@@ -105,6 +109,8 @@ def _check_place(place: Place) -> Iterator[Finding]:
         return
     if place.kind == "document_no":
         yield Finding("MET-DOCUMENT-NO", field=place.field)
+    elif place.kind == "archival":
+        yield Finding("MET-ARCHIVAL-CODE", field=place.field)
     elif answer.reason == "check_digit":
         yield Finding("MET-CHECK-DIGIT", field=place.field, params=about)
     else:
@@ -146,8 +152,11 @@ def _check_scope(matter: Json, default_scheme: str | None) -> Iterator[Finding]:
 
 
 def _check_agreement(case: Any) -> Iterator[Finding]:
-    """A longer code contains the shorter one: 办件编号 ⊃ 实施编码 ⊃ 基本编码."""
-    body = section(case, "case")
+    """A longer code contains the shorter one: 办件编号 ⊃ 实施编码 ⊃ 基本编码, 档号 ⊃ 全宗号."""
+    body, record = section(case, "case"), section(case, "record")
+    archival = codes.check_archival(codes.normalise_archival(text(record, "archival_code") or "")).parts
+    if archival and text(record, "fonds_no") not in (None, archival["fonds"]):
+        yield Finding("MET-CODE-DISAGREE", field="/record/archival_code", params={"with": "全宗号"})
     matter = section(body, "matter")
     implementation = codes.normalise(text(matter, "implementation_code") or "")
     if not codes.check_implementation(implementation).parts:

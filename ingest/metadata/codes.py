@@ -10,10 +10,14 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import json
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
+from functools import cache
 from types import MappingProxyType
+
+from ingest.paths import SCHEMAS
 
 _NO_PARTS: Mapping[str, str] = MappingProxyType({})
 
@@ -193,6 +197,22 @@ def check_document_no(text: str) -> Code:
     return Code(True) if good else _bad("shape")
 
 
+def check_archival(code: str) -> Code:
+    """档号 in one of the templates of DA/T 22-2015 and DA/T 13-2022 (``schemas/codelists/archival_code.json``); ``parts`` holds the
+    fonds and the template's name."""
+    for name, pattern in archival_templates().items():
+        if match := pattern.fullmatch(code):
+            return Code(True, None, {"fonds": match["fonds"], "template": name})
+    return _bad("shape")
+
+
+@cache
+def archival_templates() -> dict[str, re.Pattern[str]]:
+    """The templates by name."""
+    sheet = json.loads((SCHEMAS / "codelists" / "archival_code.json").read_text("utf-8"))
+    return {row["name"]: re.compile(row["pattern"], re.ASCII) for row in sheet["templates"]}
+
+
 def check_project(code: str) -> Code:
     """投资项目代码: 4-6-2-2-6 digits."""
     return Code(True) if _PROJECT.fullmatch(code) else _bad("shape")
@@ -211,6 +231,7 @@ CHECKS: Mapping[str, Callable[[str], Code]] = MappingProxyType(
         "licence": check_licence,
         "document_no": check_document_no,
         "project": check_project,
+        "archival": check_archival,
     }
 )
 
@@ -233,6 +254,18 @@ def normalise(text: str) -> str:
         return "".join(text.split()).upper()
     plain = unicodedata.normalize("NFKC", text.translate(_INVISIBLE)).translate(_LOOKALIKES)
     return "".join(plain.split()).upper()
+
+
+_ARCHIVAL_LOOKALIKES = str.maketrans(
+    dict.fromkeys("\u2022\u30fb\u2027\u2219\u22c5\uff65\u2024.\uff0e\u3002", "·")
+    | dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212\uff0d", "-")
+    | {chr(0xFF01 + at): chr(0x21 + at) for at in range(94) if chr(0xFF01 + at) not in "\uff0d\uff0e"}
+)
+
+
+def normalise_archival(text: str) -> str:
+    """A 档号 or 电子文件号 in its stored form: look-alike dots, dashes and full-width letters become ``·`` U+00B7, ``-`` and ASCII."""
+    return text.strip().translate(_ARCHIVAL_LOOKALIKES)
 
 
 def _with(code: Code, **parts: str) -> Code:

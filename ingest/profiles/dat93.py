@@ -32,7 +32,7 @@ _COLUMNS = {
     "页数": "/record/total_pages",
     "备注": "/record/remarks",
 }
-_MUST_AGREE = ("题名", "密级")
+_MUST_AGREE = {"题名": ("case", "case_title"), "密级": ("record", "security_classification")}
 _NOTE_FIELDS = ("移交单位", "内容描述", "起止档号", "档案数量", "软硬件环境")
 
 
@@ -73,6 +73,7 @@ def read(tree: Tree, limits: Limits) -> Package:
     rows = [{local(c): (c.text or "").strip() for c in row if local(c)} for row in root]
     folders = _folders(tree)
     findings += _mismatches(rows, folders, note)
+    findings += _incomplete(tree, [f[0] for row in rows if len(f := folders.get(row["档号"], [])) == 1])
     if findings:
         raise BadForm(*findings)
     items = {row["档号"]: Item(row["档号"], row, folders[row["档号"]][0]) for row in rows}
@@ -108,9 +109,8 @@ def _value(name: str, text: str) -> Any:
 
 
 def _disagreements(item: Item, case: Mapping[str, Any]) -> Iterator[Finding]:
-    for name in _MUST_AGREE:
-        member = _COLUMNS[name].rpartition("/")[2]
-        if case["record"].get(member) != item.texts[name]:
+    for name, (part, member) in _MUST_AGREE.items():
+        if case[part].get(member) != item.texts[name]:
             yield Finding(
                 "PRF-ITEM-DISAGREES", path=CATALOGUE, field=f"/文件目录/{item.code}/{name}", params={"name": name}
             )
@@ -166,6 +166,17 @@ def _mismatches(rows: list[dict[str, str]], folders: Mapping[str, list[str]], no
     if stated.isdecimal() and int(stated) != len(rows):
         findings.append(_count("档案数量", stated, len(rows)))
     return findings
+
+
+def _incomplete(tree: Tree, items: list[str]) -> Iterator[Finding]:
+    """Each item has metadata and at least one content file."""
+    for folder in dict.fromkeys(items):
+        names = SubTree(tree, folder).names
+        metadata = [n for n in names if n in deployed.METADATA or ("/" not in n and n.lower().endswith(".xml"))]
+        for what, found in (("元数据", metadata), ("内容文件", [n for n in names if n not in metadata])):
+            if not found:
+                params = {"item": folder.rpartition("/")[2], "what": what}
+                yield Finding("PRF-ITEM-EMPTY", path=folder, params=params)
 
 
 def _count(what: str, stated: str, actual: int) -> Finding:

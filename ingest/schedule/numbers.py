@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import re
 
+from ingest.metadata.codes import normalise_archival
 from ingest.schedule.model import Category, retention_years
 
 _SERIAL_WIDTH = 6
@@ -27,11 +28,6 @@ _ARCHIVAL = {
 _ELECTRONIC = re.compile(
     rf"(?P<region>[0-9]{{6}})-{_FONDS}-(?P<matter>[0-9A-HJ-NPQRTUWXY]{{18}}[1-6][0-9]{{2}}[0-9A-Z]{{10}})"
     rf"-{_YEAR}-{_RETENTION}-(?P<serial>[0-9]{{6}})"
-)
-_LOOK_ALIKES = str.maketrans(
-    dict.fromkeys("\u2022\u30fb\u2027\u2219\u22c5\uff65\u2024.\uff0e\u3002", "·")
-    | dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212\uff0d", "-")
-    | {chr(0xFF01 + at): chr(0x21 + at) for at in range(94) if chr(0xFF01 + at) not in "\uff0d\uff0e"}
 )
 
 
@@ -65,11 +61,6 @@ class ArchivalCode:
     item_no: str
 
 
-def normalise_code(text: str) -> str:
-    """Bring look-alike dots, dashes and full-width letters of a number to the stored form (``·`` U+00B7, ``-``, ASCII)."""
-    return text.strip().translate(_LOOK_ALIKES)
-
-
 def electronic_scope(region: str, fonds_no: str, implementation_code: str, year: int, retention_code: str) -> str:
     """The key of the sequence from which the 流水号 of an 电子文件号 is drawn.
 
@@ -95,7 +86,7 @@ def _electronic_prefix(region: str, fonds_no: str, implementation_code: str, yea
 
 def parse_electronic_record_code(text: str) -> ElectronicRecordCode:
     """Take an 电子文件号 apart. Raises ValueError if it does not have the form."""
-    found = _ELECTRONIC.fullmatch(normalise_code(text))
+    found = _ELECTRONIC.fullmatch(normalise_archival(text))
     if found is None:
         raise ValueError(f"not an 电子文件号: {text!r}")
     return ElectronicRecordCode(
@@ -152,7 +143,7 @@ def parse_archival_code(text: str, template: str) -> ArchivalCode:
 
     Raises ValueError if it does not have the form. In DAT13 a class and a year cannot be confused: the retention follows the year.
     """
-    found = _ARCHIVAL[template].fullmatch(normalise_code(text))
+    found = _ARCHIVAL[template].fullmatch(normalise_archival(text))
     if found is None:
         raise ValueError(f"not a 档号 of template {template}: {text!r}")
     parts = found.groupdict()

@@ -112,6 +112,9 @@ FAULTS: list[Fault] = [
         ("/case/matter/handling_item_code", None), ("/case/case_no", "11440100FAKE00021A2440116001000202403060001"),
     ), {"MET-LEVEL"}),
     one("document_no_square_brackets", "/record/document_no", "南粤食许[2024]1号", "MET-DOCUMENT-NO"),
+    one("archival_code_of_no_template", "/record/archival_code", "T001/2024/1", "MET-ARCHIVAL-CODE"),
+    one("archival_code_typed_with_other_dots", "/record/archival_code", "T001—ZY・XK.2024•D30－00001", "MET-CODE-LOOKALIKE"),
+    one("archival_code_of_other_fonds", "/record/archival_code", "T002-ZY·XK·2024·D30-00001", "MET-CODE-DISAGREE"),
     one("project_code_shape", "/case/project", {"is_project": True, "code": "2024-1"}, "MET-CODE-FORM"),
     # lists
     one("result_unlisted", "/case/result/code", "8", "MET-CODE-LIST"),
@@ -213,6 +216,9 @@ HARMLESS: list[tuple[str, Callable[[Case], None]]] = [
         put(("/case/service_kind", {"code": "1", "text": "即办件"}), ("/case/accepted_at", None), ("/case/decided_at", None)),
         lambda case: case.update(events=[e for e in case["events"] if e["action"] == "close"]),
     )),
+    ("archival_code_by_da_t_22", put(("/record/archival_code", "T001-WS·2024-Y-BGS-0001"))),
+    ("archival_code_by_da_t_13", put(("/record/archival_code", "T001-ZY·XK·2024·D30-00001"))),
+    ("archival_code_by_volume", put(("/record/archival_code", "T001-KJ·JJ·02-005-054"))),
     ("opinion_in_lines", put(("/events/2/opinion", "符合条件。\n\t同意。"))),
     ("penalty_by_reference", put(
         ("/case/matter/type", {"scheme": "national", "code": "02"}), ("/case/matter/by_reference", True)

@@ -1,3 +1,4 @@
+import json
 import string
 
 import pytest
@@ -6,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.metadata import codes
+from ingest.paths import SCHEMAS
 
 USCCS = [
     "11440000FAKE00013A", "11440100FAKE00021A", "11440300FAKE0003XC", "91440101FAKE000488",
@@ -136,3 +138,20 @@ def test_look_alikes_are_made_plain(given_: str, plain: str) -> None:
 
 def test_region_levels() -> None:
     assert [codes.region_level(r) for r in ("000000", "440000", "440100", "440113")] == ["1", "2", "3", "4"]
+
+
+def test_archival_codes_in_each_template() -> None:
+    sheet = json.loads((SCHEMAS / "codelists" / "archival_code.json").read_text("utf-8"))
+    for row in sheet["templates"]:
+        for example in row["examples"]:
+            found = codes.check_archival(example)
+            assert found.ok and found.parts["fonds"] == example.partition("-")[0], example
+    for bad in (
+        "",
+        "T001",
+        "T001-ZY·XK·2024·D30-1",
+        "T001-ZY·XK·2024·X30-00001",
+        "T001-ZY.XK.2024.D30-00001",
+        "t001-WS·2024·Y-001",
+    ):
+        assert not codes.check_archival(bad).ok, bad

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from ingest.metadata import codes
 from ingest.schedule import numbers
 from ingest.schedule.model import Category
 
@@ -32,8 +33,8 @@ def test_examples_of_the_standards_are_read_by_their_template_only(text: str, te
 
 @pytest.mark.parametrize("dot", "•・‧.．∙")
 def test_look_alike_dots_and_dashes_are_read_as_the_normal_form(dot: str) -> None:
-    assert numbers.normalise_code(f" T001—ZY{dot}XK{dot}2024{dot}D30－00001 ") == "T001-ZY·XK·2024·D30-00001"
-    assert numbers.normalise_code("Ｔ００１") == "T001"
+    assert codes.normalise_archival(f" T001—ZY{dot}XK{dot}2024{dot}D30－00001 ") == "T001-ZY·XK·2024·D30-00001"
+    assert codes.normalise_archival("Ｔ００１") == "T001"
 
 
 def test_written_numbers_read_back() -> None:
