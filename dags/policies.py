@@ -22,3 +22,16 @@ MACHINE_TROUBLE = {
     ),
 }
 ONCE = {"retries": 0}
+# A question that a person answered in a way the rules do not allow is put again at once, as often as it takes.
+ASK_AGAIN = {
+    "retries": 1000,
+    "retry_delay": dt.timedelta(seconds=1),
+    "retry_policy": ExceptionRetryPolicy(
+        rules=[
+            RetryRule(exception="ingest.review.ask.NotTaken", reason="答复未采纳 / the answer was not taken"),
+            RetryRule(
+                exception="ingest.settings.ConfigError", action=RetryAction.FAIL, reason="配置错误 / configuration"
+            ),
+        ]
+    ),
+}

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -14,6 +12,7 @@ from ingest.ledger import Ledger
 from ingest.ledger.tables import record
 from ingest.model import State
 from ingest.schedule.coverage import Coverage, RecordLine, coverage
+from ingest.schedule.matters import BadMatters, matters_by_fonds
 from ingest.settings import Agency, ConfigError, Home
 from ingest.steps import house
 
@@ -24,7 +23,11 @@ _ARCHIVED = (State.DEPOSITED.value, State.ACKNOWLEDGED.value)
 def measured(home: Home, ledger: Ledger, day: dt.date, matters_file: Path | None = None) -> list[Coverage]:
     """Coverage of every agency of the registry on ``day``. Raises ScheduleError, ConfigError."""
     agencies = home.agencies()
-    matters = _matters(matters_file or home.config / "matters.json", agencies)
+    fonds_of = {agency.id: agency.fonds_no for agency in agencies.values()}
+    try:
+        matters = matters_by_fonds(matters_file or home.matters, fonds_of)
+    except BadMatters as e:
+        raise ConfigError(str(e)) from e
     entries = [dict(agency.raw) for agency in agencies.values()]
     return coverage(house.schedules(home), entries, matters, lines(ledger, agencies), day)
 
@@ -52,16 +55,3 @@ def lines(ledger: Ledger, agencies: Mapping[str, Agency]) -> Iterator[RecordLine
 
 def _day(text: str | None) -> dt.date | None:
     return dt.date.fromisoformat(text) if text else None
-
-
-def _matters(file: Path, agencies: Mapping[str, Agency]) -> dict[str, list[Mapping[str, Any]]]:
-    """On-line 事项 by fonds from ``{"matters": [{"agency", "implementation_code", "name", "type"…}]}``; none if it is absent."""
-    if not file.is_file():
-        return {}
-    out: dict[str, list[Mapping[str, Any]]] = {}
-    try:
-        for matter in json.loads(file.read_text("utf-8"))["matters"]:
-            out.setdefault(agencies[matter["agency"]].fonds_no, []).append(matter)
-    except (ValueError, KeyError, TypeError) as e:
-        raise ConfigError(f"事项清单有误 / the list of matters is broken: {file}: {e!r}") from e
-    return out

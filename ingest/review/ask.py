@@ -12,10 +12,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from ingest.findings import Finding
-from ingest.ledger import Ledger
 from ingest.review.desk import Desk
+from ingest.review.force import open_desk
 from ingest.review.kept import Kept, Ref
-from ingest.review.words import brief
+from ingest.review.words import brief, next_step, status_words
 from ingest.schedule.codes import code_lists
 from ingest.schedule.diff import diff
 from ingest.schedule.model import Approval
@@ -130,6 +130,21 @@ def answer(
     return _at_desk(home, work)
 
 
+def standing(home: Home, name: str) -> tuple[str, str]:
+    """A version's status, and in words what comes next. Raises ValueError for no name, LookupError for no such version."""
+
+    def work(desk: Desk) -> tuple[str, str]:
+        kept = desk.find(Ref.parse(name.strip()))
+        if kept is None:
+            raise LookupError(name)
+        return (
+            kept.schedule.status,
+            f"《{kept.schedule.name}》{status_words(kept.schedule.status)}。{next_step(kept.schedule)}",
+        )
+
+    return _at_desk(home, work)
+
+
 def _ended(kept: Kept | None, ticket: Ticket, stage: str) -> Outcome | None:
     if kept is None or (kept.round, kept.schedule.text_digest) != (ticket.round, ticket.text_digest):
         return Outcome("", "", kept.schedule.status if kept else "")
@@ -164,6 +179,5 @@ def _text(form: Mapping[str, Any], name: str) -> str:
 
 
 def _at_desk(home: Home, work: Callable[[Desk], _T]) -> _T:
-    with Ledger(home.database_url) as ledger:
-        ledger.upgrade()
-        return work(Desk(home, ledger))
+    with open_desk(home) as desk:
+        return work(desk)

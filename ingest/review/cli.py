@@ -92,13 +92,10 @@ def _ref(text: str) -> Ref:
 
 @contextmanager
 def _desk(args: argparse.Namespace) -> Iterator[Desk]:
-    from ingest.ledger import Ledger  # SQLAlchemy takes long to import, and --help needs none
-    from ingest.review.desk import Desk
+    from ingest.review.force import open_desk  # SQLAlchemy takes long to import, and --help needs none
 
-    home = Home.of(args.home)
-    with Ledger(home.database_url) as ledger:
-        ledger.upgrade()
-        yield Desk(home, ledger)
+    with open_desk(Home.of(args.home)) as desk:
+        yield desk
 
 
 def _import(args: argparse.Namespace) -> int:
@@ -230,10 +227,3 @@ def compared_with(schedule: Schedule, args: argparse.Namespace) -> tuple[Schedul
 
     with _desk(args) as desk:
         return desk.before(schedule), matters(Home.of(args.home), schedule.fonds_no)
-
-
-def matters_in(path: Path) -> Sequence[Mapping[str, Any]]:
-    """The list of 事项 in a file. Raises ConfigError."""
-    from ingest.review.desk import read_matters
-
-    return read_matters(path)

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from ingest.findings import Finding
 from ingest.ledger import Ledger, Transaction
-from ingest.metadata import strictjson
 from ingest.review import shelf
 from ingest.review.kept import Kept, Ref
 from ingest.schedule import Schedule
 from ingest.schedule.lint import lint
 from ingest.schedule.load import overlaps
+from ingest.schedule.matters import BadMatters, Matter, matters_by_fonds
 from ingest.schedule.review import Act, Done, Refused, begin, decide, refusal
 from ingest.settings import ConfigError, Home
 
-Matter = Mapping[str, Any]
 _T = TypeVar("_T")
 
 
@@ -137,21 +135,14 @@ class Desk:
 
 
 def matters(home: Home, fonds_no: str) -> list[Matter]:
-    """The declared 事项 of a fonds, ``config/matters/<fonds>.json``; none without such a file. Raises ConfigError if broken."""
-    path = home.config / "matters" / f"{fonds_no}.json"
-    return read_matters(path) if path.exists() else []
-
-
-def read_matters(path: Path) -> list[Matter]:
-    """A list of 事项 (objects like ``case.matter``) in a file, bare or under ``matters``. Raises ConfigError."""
+    """The declared 事项 of a fonds (``config/matters.json``); none where no list was made. Raises ConfigError if it is broken."""
+    if not home.matters.is_file():
+        return []
     try:
-        data = strictjson.loads(path.read_bytes())
-    except (OSError, strictjson.BadJson) as error:
-        raise ConfigError(f"事项清单不能读取 / cannot read the list of matters: {path}: {error}") from error
-    rows = data.get("matters") if isinstance(data, dict) else data
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise ConfigError(f"事项清单应为对象的数组 / a list of matters is an array of objects: {path}")
-    return rows
+        fonds_of = {agency.id: agency.fonds_no for agency in home.agencies().values()}
+        return matters_by_fonds(home.matters, fonds_of).get(fonds_no, [])
+    except BadMatters as error:
+        raise ConfigError(str(error)) from error
 
 
 def _known(tx: Transaction, ref: Ref) -> Kept:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
@@ -44,6 +46,18 @@ def in_use(home: Home) -> ScheduleSet:
 def _indexed(url: str, _digests: tuple[str, ...], rulings: tuple[Ruling, ...]) -> ScheduleSet:
     with Ledger(url) as ledger, ledger.read() as conn:
         return ScheduleSet(shelf.classifying(conn), rulings)
+
+
+@contextmanager
+def open_desk(home: Home) -> Iterator[Desk]:
+    """The desk of an installation, with its earlier versions adopted: a draft is compared with what was in force before it.
+
+    Raises ScheduleError where ``config/schedules/`` contradicts the ledger.
+    """
+    with Ledger(home.database_url) as ledger:
+        ledger.upgrade()
+        adopt_folder(home, ledger)
+        yield Desk(home, ledger)
 
 
 def adopt_folder(home: Home, ledger: Ledger) -> list[str]:

@@ -6,7 +6,7 @@ import argparse
 import datetime as dt
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from ingest.schedule.files import FORMS, read_schedule, write_schedule
 from ingest.schedule.lint import lint
 from ingest.schedule.load import ScheduleError
 from ingest.schedule.match import Match, ScheduleSet, load
+from ingest.schedule.matters import BadMatters, Matter, read_matters
 from ingest.schedule.model import Schedule, retention_words
 from ingest.schedule.opening import common_terms, propose_opening
 from ingest.schedule.rulings import FOLDER, Ruling, add_ruling
@@ -46,9 +47,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         "--previous", help="上一版，台账中的版本默认与施行的比较 / the version before; default the ledger's"
     )
     one.add_argument("--superior", help="上级表 / the superior organ's table")
-    one.add_argument(
-        "--matters", type=Path, help="事项清单（JSON 数组），默认 config/matters/全宗号.json / the matters"
-    )
+    one.add_argument("--matters", type=Path, help="事项清单（JSON 数组），默认 config/matters.json / the matters")
     one.add_argument("--json", action="store_true", help="输出 JSON / print JSON")
     one.add_argument("--home", type=Path, help="数据目录 / home folder (GUIDANG_HOME, var/)")
     two = command("diff", "比较两个版本 / compare two versions", _diff)
@@ -101,7 +100,7 @@ def _run(func: Callable[[argparse.Namespace], int], args: argparse.Namespace) ->
     except ScheduleError as error:
         print_findings(error.findings)
         return 1
-    except (OSError, strictjson.BadJson) as error:
+    except (OSError, strictjson.BadJson, BadMatters) as error:
         sys.stderr.write(f"{error}\n")
         return 2
 
@@ -119,7 +118,7 @@ def _read(what: str, args: argparse.Namespace) -> Schedule:
 def _lint(args: argparse.Namespace) -> int:
     schedule = _read(args.what, args)
     previous = _read(args.previous, args) if args.previous else None
-    matters = review_cli.matters_in(args.matters) if args.matters else []
+    matters: Sequence[Matter] = read_matters(args.matters) if args.matters else []
     if not _is_file(args.what):
         own_previous, own_matters = review_cli.compared_with(schedule, args)
         previous, matters = previous or own_previous, matters or own_matters

@@ -25,8 +25,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-# Airflow's built-in roles that the three people of a night have: who runs it, who mends it, who only looks.
-AIRFLOW_ROLES = {"admin": "admin", "operator": "op", "auditor": "viewer"}
+# Airflow's built-in roles of people: who runs a night, who mends it, who only looks; and who reviews schedules, twice.
+AIRFLOW_ROLES = {"admin": "admin", "operator": "op", "auditor": "viewer", "reviewer": "user", "approver": "user"}
+_CAME_LATER = ("reviewer", "approver")  # homes made before have no passwords for them
 S3_USERS = ("admin", "ingest", "auditor")
 _MTLS_FILES = ("ca.pem", "node.pem", "node.key")
 _MTLS_YEARS = 30  # a key that leaves this machine never; its end must not stop a night
@@ -72,6 +73,7 @@ def ensure(home: Path) -> Secrets:
     publish(folder / "jwt", lambda: random.token_urlsafe(96))  # HS512 wants at least 64 bytes
     publish(folder / "api", lambda: random.token_urlsafe(48))
     publish(folder / "airflow-passwords.json", lambda: json.dumps({u: random.token_urlsafe(18) for u in AIRFLOW_ROLES}))
+    _add_those_who_came_later(folder / "airflow-passwords.json")
     publish(folder / "s3.json", lambda: json.dumps({user: _new_s3_credentials() for user in S3_USERS}))
     publish(folder / "seaweed-jwt", lambda: random.token_hex(32))
     _ensure_mtls(folder / "mtls")
@@ -114,6 +116,13 @@ def _write_temporary(path: Path, text: str) -> Path:
 def _narrow(path: Path, mode: int) -> None:
     if stat.S_IMODE(path.stat().st_mode) != mode:
         path.chmod(mode)
+
+
+def _add_those_who_came_later(path: Path) -> None:
+    data = json.loads(path.read_text("utf-8"))
+    missing = [user for user in AIRFLOW_ROLES if user not in data]
+    if missing and set(missing) <= set(_CAME_LATER):
+        write_private(path, json.dumps(data | {user: random.token_urlsafe(18) for user in missing}))
 
 
 def _read_json(path: Path, users: Any) -> Any:

@@ -73,6 +73,13 @@ class ReviewHome:
             path = self.home.schedules / f"{each.schedule_id}-{each.version}.json"
             path.write_text(json.dumps(each.as_json(), ensure_ascii=False), "utf-8")
 
+    def declare(self, *matters: dict[str, Any]) -> None:
+        """The on-line 事项 of the fonds' one agency."""
+        agency = {"id": "a", "name": "测试局", "uscc": "", "region_code": "440100", "fonds_no": "T001"}
+        self.home.config.mkdir(parents=True, exist_ok=True)
+        (self.home.config / "agencies.json").write_text(json.dumps({"agencies": [agency]}), "utf-8")
+        self.home.matters.write_text(json.dumps({"matters": [{"agency": "a"} | each for each in matters]}), "utf-8")
+
     def done(self, ref: Ref, action: str, by: str = REVIEWER, **more: Any) -> Done:
         answer = self.desk.do(ref, self.act(action, by, **more))
         assert isinstance(answer, Done), [f.text() for f in answer.findings]

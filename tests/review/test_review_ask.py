@@ -21,6 +21,7 @@ FORM = {"approval_no": "测档审〔2026〕2号", "approval_org": "测试档案�
 @pytest.fixture
 def ticket(desk_home: ReviewHome) -> Ticket:
     desk_home.put(in_force())
+    in_use(desk_home.home)
     desk_home.take_in(version("2026-V2", line("1.1", "Y")))
     return ask.submit(desk_home.home, " T001-SHY/2026-V2 ", WRITER, NOW, "airflow:run1")
 

@@ -92,7 +92,7 @@ def test_what_is_not_there_is_said(run, home: Path, tmp_path: Path) -> None:  # 
         assert code == 1 and "台账中没有" in told
     assert run("lint", "no such thing")[0] == 1
     assert run("adopt", table(tmp_path / "d.xlsx"), "--opinion", "x")[1].startswith("必改 REV-ADOPT")
-    (home / "config" / "matters").mkdir(parents=True)
-    (home / "config" / "matters" / "T001.json").write_text('{"x": 1}', "utf-8")
     run("import", table(tmp_path / "d.xlsx"))
+    with ReviewHome(home) as installed:
+        installed.declare({"agency": "nobody"})
     assert run("submit", REF)[0] == 2  # a broken list of matters is configuration, not a fault of the draft

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-import json
 import threading
 
 import pytest
@@ -119,12 +118,9 @@ def test_submitting_runs_the_checks_against_the_version_before_and_the_declared_
     assert desk_home.refused(V2, "submit", by=WRITER) == ["REV-LINT"]
     assert "SCH-SHORTENED" in [f.code for f in desk_home.desk.lint(desk_home.kept().schedule)]
     desk_home.take_in(version("2026-V2", line("1.1", "Y")))
-    folder = desk_home.home.config / "matters"
-    folder.mkdir(parents=True)
-    matter = {"name": "裁决", "type": {"scheme": "gd", "code": "09"}}
-    (folder / "T001.json").write_text(json.dumps([matter]), "utf-8")
+    desk_home.declare({"name": "裁决", "type": {"scheme": "gd", "code": "09"}})
     assert desk_home.refused(V2, "submit", by=WRITER) == ["REV-LINT"]
-    (folder / "T001.json").write_text("[]", "utf-8")
+    desk_home.declare({"name": "经营许可", "type": {"scheme": "gd", "code": "01"}})
     desk_home.done(V2, "submit", by=WRITER)
 
 

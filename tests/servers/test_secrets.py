@@ -108,6 +108,15 @@ def test_a_broken_secret_is_reported_and_not_replaced(home):
     assert json.loads(path.read_text()) == {"admin": "x"}
 
 
+def test_a_home_from_before_the_reviewers_gets_their_passwords_and_keeps_the_others(home):
+    path = ensure(home).folder / "airflow-passwords.json"
+    before = {"admin": "x", "operator": "y", "auditor": "z"}
+    write_private(path, json.dumps(before))
+    passwords = ensure(home).passwords
+    assert before.items() < passwords.items() and set(passwords) == set(AIRFLOW_ROLES)
+    assert ensure(home).passwords == passwords
+
+
 @pytest.mark.parametrize("name", ["ca.pem", "node.pem", "node.key"])
 def test_a_broken_certificate_is_not_passed_on_to_a_server_that_would_ignore_it(home, name):
     write_private(ensure(home).mtls / name, "no PEM")

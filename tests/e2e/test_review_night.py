@@ -1,0 +1,166 @@
+"""An archivist's way from a workbook into force through Airflow's own API, and the next night files by it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+import json
+import tempfile
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+import sqlalchemy as sa
+from review_people import Person
+
+import samplenight
+from ingest.cli import main
+from ingest.ledger import Ledger
+from ingest.ledger.tables import record
+from ingest.model import CST
+from ingest.paths import SCHEMAS
+from ingest.servers.ports import Ports
+from ingest.servers.supervisor import Supervisor
+from ingest.settings import Home
+from ingest.store.config import load as store_config
+from ingest.store.objects import ObjectStore
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+V1, V2, REF = SCHEMAS / "schedules" / "T001-2024-V1.json", "2026-V2", "T001-SHY/2026-V2"
+TABLE = "归档范围和保管期限表"
+FOOD = "2.2.1"  # 食品经营许可, of which the sample night has cases
+FORM = {"approval_no": "南粤档审〔2026〕9号（测试）", "approval_org": "南粤市档案局（测试）", "approval_date": "2026-10-30",
+        "effective_from": "2026-11-01", "opinion": "同意"}  # fmt: skip
+
+
+@pytest.fixture
+def servers() -> Iterator[Supervisor]:
+    with tempfile.TemporaryDirectory(prefix="gd") as folder:  # a short path, for the store's unix sockets
+        home = Path(folder) / "home"
+        samplenight.make(home, count=6, faults=())
+        with Supervisor(home, Ports.free()) as running:
+            yield running
+
+
+class Archivist:
+    """Works on the workbook as a person does, and with the commands."""
+
+    def __init__(self, home: Path, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self._home, self._capsys, self.book = home, capsys, folder / "T001.xlsx"
+
+    def guidang(self, *words: object) -> tuple[int, str]:
+        self._capsys.readouterr()
+        code = main(["schedule", *map(str, words), "--home", str(self._home)])
+        return code, self._capsys.readouterr().out
+
+    def edit(self, change: Callable[[Any], None]) -> None:
+        book = openpyxl.load_workbook(self.book)
+        change(book)
+        book.save(self.book)
+
+
+def begin_a_version(book: Any) -> None:
+    head = {row[0].value: row[1] for row in book["基本信息"].iter_rows(min_row=2)}
+    head["版本"].value, head["状态"].value = V2, "草案"
+    for name in ("施行日期", "批复文号", "批复机关", "批复日期"):
+        head[name].value = None
+
+
+def row_of(sheet: Any, entry_no: str) -> int:
+    return next(row[0].row for row in sheet.iter_rows() if row[0].value == entry_no)
+
+
+def renumber(before: str, after: str) -> Callable[[Any], None]:
+    def change(book: Any) -> None:
+        book[TABLE].cell(row_of(book[TABLE], before), 1).value = after
+
+    return change
+
+
+def set_cell(entry_no: str, title: str, text: str) -> Callable[[Any], None]:
+    def change(book: Any) -> None:
+        column = next(c.column for c in book[TABLE][1] if c.value == title)
+        book[TABLE].cell(row_of(book[TABLE], entry_no), column).value = text
+
+    return change
+
+
+def test_from_a_workbook_into_force_and_the_next_night(
+    servers: Supervisor, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    archivist = Archivist(servers.home, tmp_path, capsys)
+    operator, reviewer, approver = (
+        Person(servers.api.base_url, name, servers.secrets.passwords[name])
+        for name in ("operator", "reviewer", "approver")
+    )
+    # the workbook: a new version with a longer term, and a slip in a number
+    assert archivist.guidang("export", V1, "-o", archivist.book)[0] == 0
+    archivist.edit(begin_a_version)
+    archivist.edit(set_cell(FOOD, "保管期限", "永久"))
+    archivist.edit(renumber("2.4", "2.5"))
+    assert archivist.guidang("import", archivist.book, "--as", "writer")[0] == 0
+    code, told = archivist.guidang("lint", REF)
+    assert code == 1 and "必改 SCH-ENTRY-GAP" in told and "实为 2.5" in told
+    archivist.edit(renumber("2.5", "2.4"))
+    assert archivist.guidang("import", archivist.book, "--as", "writer")[0] == 0
+    assert archivist.guidang("lint", REF)[0] == 0
+
+    # sent by the operator, returned by the reviewer
+    run = operator.begin(REF)
+    question = operator.question(run, "first_review")
+    assert "期限延长" in question["body"] and "定期30年 → 永久" in question["body"] and FOOD in question["body"]
+    reviewer.answer(run, "first_review", "退回", opinion="请在备注中写明延长期限的依据")
+    assert operator.ended(run) == ("success", {"submit": "success", "first_review": "success", "second_review": "skipped",
+                                               "outcome": "success"})  # fmt: skip
+    assert "按意见修改" in archivist.guidang("show", REF)[1]
+
+    # mended and sent again; the operator may not review what he sent, and is told so
+    archivist.edit(set_cell(FOOD, "备注", "依据食品安全监管要求延长"))
+    assert archivist.guidang("import", archivist.book, "--as", "writer")[0] == 0
+    run = operator.begin(REF)
+    operator.answer(run, "first_review", "同意", opinion="自己同意")
+    again = operator.question(run, "first_review", tries=2)
+    assert "operator 的答复未采纳" in again["body"] and "不得由其" in again["body"]
+    reviewer.answer(run, "first_review", "同意", tries=2, opinion="")
+    approver.answer(run, "second_review", "同意", **FORM | {"approval_no": ""})
+    assert "批复须有文号" in approver.question(run, "second_review", tries=2)["body"]
+    approver.answer(run, "second_review", "同意", tries=2, **FORM)
+    assert operator.ended(run)[0] == "success"
+
+    # every step is told, by whom Airflow logged in; clearing decides nothing twice
+    code, told = archivist.guidang("history", REF, "--json")
+    steps = [(s["action"], s["by"]) for s in json.loads(told)]
+    decided = [("submit", "operator"), ("refused", "operator"), ("accept", "reviewer"), ("pass", "reviewer"),
+               ("refused", "approver"), ("approve", "approver"), ("enforce", "approver")]  # fmt: skip
+    assert steps[-7:] == decided
+    assert ("return", "reviewer") in steps and json.loads(told)[-1]["via"].startswith("airflow:schedule_review/")
+    operator.clear("schedule_review", run, ["first_review"])
+    assert operator.ended(run)[0] == "success"
+    assert archivist.guidang("history", REF, "--json")[1] == told
+
+    # the next night files by it
+    night = servers.api.trigger("nightly_ingest", logical_date=dt.datetime(2026, 11, 20, 1, 0, tzinfo=CST))
+    servers.api.unpause("nightly_ingest")
+    deadline = time.monotonic() + 240
+    while (state := servers.api.run_state("nightly_ingest", night)) not in ("success", "failed"):
+        assert time.monotonic() < deadline, state
+        time.sleep(0.5)
+    home = Home(servers.home)
+    with Ledger(home.database_url) as ledger, ledger.read() as conn:
+        rows = [r for r in conn.execute(sa.select(record)) if r.filing]
+    of_t001 = [r for r in rows if r.filing["fonds_no"] == "T001"]
+    assert of_t001 and {r.filing["schedule_version"] for r in of_t001} == {V2}
+    assert {r.filing["schedule_version"] for r in rows if r not in of_t001} <= {"2024-V1"}
+    food = next(r for r in of_t001 if r.filing["entry_no"] == FOOD)
+    assert "·Y-" in food.archival_code and food.filing["retention_code"] == "Y"
+    (digest,) = {s["text_digest"] for s in json.loads(told)[-7:]}
+    package = io.BytesIO(b"".join(ObjectStore(store_config(home)).stream(food.object_key)))
+    with zipfile.ZipFile(package) as bag:
+        filing = json.loads(bag.read(next(n for n in bag.namelist() if n.endswith("/metadata/filing.json"))))
+    assert (filing["schedule_version"], filing["entry_no"], filing["schedule_digest"]) == (V2, FOOD, digest)
+    assert main(["ledger", "verify", "--home", str(servers.home)]) == 0
