@@ -75,6 +75,10 @@ def brief(kept: Kept, stage: str, findings: Sequence[Finding], before: Schedule 
         "",
         _STAGES[stage],
         "",
+        # Airflow keeps a question's text over its tries, so that the reason cannot stand here when it is put again
+        "答复后本题若再次出现，是答复未被采纳（如缺意见、缺批复文号，或起草、送审人自己答复），原因见上一次尝试的日志。 "
+        "*If the question comes again, the answer was not taken; the log of the try before says why.*",
+        "",
         f"### 自动检查 {len(findings)} 处 / automatic checks",
         *(f"- {_LEVELS[f.weight.value]} {f.code} {_md(f.text())}" for f in findings[:_ROWS]),
         "",
