@@ -113,6 +113,7 @@ class Filing:
     archival_code: str  # 档号
     fonds_name: str = ""  # as the schedule names the fonds; after a reform it is not the delivering agency's own
     open_reasons: tuple[str, ...] = ()  # why ``open_control`` is proposed, for the 开放审核
+    schedule_digest: str = ""  # SHA-256 of the schedule's text, as it was submitted, approved and in force
     unit_opinion: Mapping[str, str] | None = None  # what the producer itself said about opening
 
     def as_json(self) -> dict[str, Any]:

@@ -125,6 +125,8 @@ class Home:
     def profiles(self) -> Path:
         """The installation's own metadata profiles, one JSON file a dialect."""
         return self.config / "profiles"
+
+    @property
     def matters(self) -> Path:
         """The on-line 事项 that the agencies declared; there may be none."""
         return self.config / "matters.json"

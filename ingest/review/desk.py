@@ -13,7 +13,7 @@ from ingest.review import shelf
 from ingest.review.kept import Kept, Ref
 from ingest.schedule import Schedule
 from ingest.schedule.lint import lint
-from ingest.schedule.load import overlaps
+from ingest.schedule.load import contradictions
 from ingest.schedule.matters import BadMatters, Matter, matters_by_fonds
 from ingest.schedule.review import Act, Done, Refused, begin, decide, refusal
 from ingest.settings import ConfigError, Home
@@ -90,7 +90,7 @@ class Desk:
                     raise _Stop(Finding("REV-KNOWN", params={"schedule": schedule.name}))
                 done.append(_keep(tx, begin(schedule, Act("adopt", by, at, opinion, via=via)), source))
             if clashes := [
-                f for no in {s.fonds_no for s, _ in versions} for f in overlaps(shelf.of_fonds(tx.conn, no))
+                f for no in {s.fonds_no for s, _ in versions} for f in contradictions(shelf.of_fonds(tx.conn, no))
             ]:
                 raise _Stop(*clashes)
             return _together(done)

@@ -40,6 +40,7 @@ def assign(match: Match, record: Mapping[str, Any], serials: Callable[[str], int
         electronic_record_code=numbers.electronic_record_code(*electronic, serial),
         archival_code=numbers.archival_code(*archival, item_no),
         fonds_name=match.fonds_name,
+        schedule_digest=match.schedule_digest,
         open_reasons=opening.reasons,
         unit_opinion=unit_opinion(record),
     )

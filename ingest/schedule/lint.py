@@ -185,6 +185,11 @@ def _terms(entry: Entry, other: Entry) -> dict[str, str]:
 
 
 def _against_last(schedule: Schedule, previous: Schedule, index: ScheduleIndex) -> Iterator[Finding]:
+    kept = {category.code: category.template for category in previous.categories}
+    for code, template in sorted({(each.code, each.template) for each in schedule.categories}):
+        if kept.get(code, template) != template:
+            params = {"category": code, "one": previous.name, "other": schedule.name}
+            yield Finding("SCH-TEMPLATE-CHANGED", params=params)
     for old, new in pair(previous, schedule):
         if old is None or new is None or not 0 <= new.years < old.years:
             continue
