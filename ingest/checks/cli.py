@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ingest.checks import CheckReport
     from ingest.checks.inputs import Input
+    from ingest.checks.packages import PackageReport
     from ingest.checks.virus import Scanner
     from ingest.findings import Finding
     from ingest.settings import Home
@@ -65,12 +66,18 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         metavar="OUT",
         help="把各件的四性检测报告写成一个 PDF / one PDF of all the records' reports",
     )
+    parser.add_argument(
+        "--stage",
+        choices=("GD", "BC"),
+        default="GD",
+        help="环节：GD 归档（默认），BC 长期保存，对象是归档信息包 / archiving, or keeping: then PATH are packages",
+    )
     parser.add_argument("--json", action="store_true", help="每件一行 JSON / one JSON object a line")
     parser.set_defaults(func=_check)
 
 
 def _check(args: argparse.Namespace) -> int:
-    from ingest.checks.inputs import listed
+    from ingest.checks.inputs import Input, listed
     from ingest.checks.virus import Clamd
     from ingest.model import CST
     from ingest.profiles import Profiles
@@ -87,9 +94,16 @@ def _check(args: argparse.Namespace) -> int:
     as_of = as_of if as_of.tzinfo else as_of.replace(tzinfo=CST)
     worst = _ACCEPTED
     forms: list[Form] = []
-    for what in listed(args.paths, home, lambda path: _known(home, path, args.agency), Profiles.load(home.profiles)):
+    known = Profiles.load(home.profiles)
+    inputs = listed(args.paths, home, lambda path: _known(home, path, args.agency), known)
+    kept = args.stage == "BC"
+    for what in (Input(path) for path in args.paths) if kept else inputs:
         try:
-            findings, report = _judge(home, what, as_of, args.agency, scanner)
+            findings, report = (
+                _judge_kept(home, what.path, as_of, scanner)
+                if kept
+                else _judge(home, what, as_of, args.agency, scanner)
+            )
             if report and (args.report or args.pdf):
                 forms.append(_form(report, as_of))
                 if args.report:
@@ -98,7 +112,7 @@ def _check(args: argparse.Namespace) -> int:
             sys.stderr.write(f"{what}: {exc}\n")
             worst = _NOT_JUDGED
             continue
-        row = _row(what, findings)
+        row = _row(what, findings, args.stage)
         _print(row, findings, report.items if report else [], as_json=args.json)
         worst = max(worst, _ACCEPTED if row["accepted"] else _NOT_ACCEPTED)
     if args.pdf and forms:
@@ -117,9 +131,18 @@ def _write_pdf(path: Path, forms: list[Form]) -> int:
     return _ACCEPTED
 
 
+def _judge_kept(
+    home: Home, path: Path, as_of: dt.datetime, scanner: Scanner | None
+) -> tuple[list[Finding], CheckReport | PackageReport | None]:
+    from ingest.checks import packagecli
+
+    report = packagecli.check(path, home, as_of, scanner)
+    return report.findings, report
+
+
 def _judge(
     home: Home, what: Input, as_of: dt.datetime, agency: str | None, scanner: Scanner | None
-) -> tuple[list[Finding], CheckReport | None]:
+) -> tuple[list[Finding], CheckReport | PackageReport | None]:
     """Findings, and the whole report where a record got as far as being checked.
 
     Raises OSError for what cannot be read, NotJudged for an unknown agency or a folder that holds no delivery.
@@ -178,11 +201,12 @@ def _write_report(folder: Path, what: Input, form: Form) -> None:
     (folder / f"{shown}.html").write_text(to_html(form), "utf-8")
 
 
-def _form(report: CheckReport, as_of: dt.datetime) -> Form:
-    from ingest.checks.report import of_record
+def _form(report: CheckReport | PackageReport, as_of: dt.datetime) -> Form:
+    from ingest.checks.engine import CheckReport
+    from ingest.checks.report import of_package, of_record
     from ingest.checks.reportform import check_report
 
-    return check_report(of_record(report, as_of))
+    return check_report(of_record(report, as_of) if isinstance(report, CheckReport) else of_package(report, as_of))
 
 
 def _judge_file(path: Path, as_of: dt.datetime, trust: Any, scanner: Scanner | None) -> list[Finding]:
@@ -220,14 +244,14 @@ def _agency(home: Home, path: Path, case: Mapping[str, Any], wanted: str | None)
     return found
 
 
-def _row(what: Input, findings: list[Finding]) -> dict[str, Any]:
-    from ingest.checks.items import items_of
+def _row(what: Input, findings: list[Finding], stage: str) -> dict[str, Any]:
+    from ingest.checks.items import Stage, items_of, subject_code
     from ingest.findings import Severity, gravest
 
     rows = [
         {
-            "code": finding.code,
-            "item": ",".join(items_of(finding.code)),
+            "code": subject_code(finding),
+            "item": ",".join(items_of(subject_code(finding), Stage(stage))),
             "result": _RESULTS[finding.weight.value],
             "severity": finding.weight.value,
             "path": finding.path,
@@ -253,7 +277,7 @@ def _print(row: dict[str, Any], findings: list[Finding], items: list[dict[str, A
             notes += 1
             continue
         place = " ".join(part for part in (finding.path, finding.field) if part)
-        sys.stdout.write(f"  {shown['severity']:<7} {finding.code}  {place}\n          {finding.text('zh')}\n")
+        sys.stdout.write(f"  {shown['severity']:<7} {shown['code']}  {place}\n          {finding.text('zh')}\n")
     if notes:
         sys.stdout.write(f"  另有 {notes} 条说明，见 --json / {notes} notes: see --json\n")
     if items:

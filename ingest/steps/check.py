@@ -13,6 +13,7 @@ from typing import Any
 
 from ingest.checks import CheckContext, StagingAltered
 from ingest.checks import run as run_checks
+from ingest.checks.items import sheet
 from ingest.metadata import strictjson
 from ingest.model import StagedFile
 from ingest.settings import Home
@@ -49,11 +50,13 @@ def work(home: Home, job: dict[str, Any]) -> dict[str, Any]:
     except (StagingAltered, FileNotFoundError) as e:
         return {"staging_lost": str(e)}
     findings = [f.as_json() for f in report.findings]
+    scheme = sheet()
     # written in place: until the ledger says "checked" nobody reads them, and whoever checks again writes them all again
     (base / RECORD).write_bytes(canonical.dumps(report.record))
     (base / CHECKS).write_bytes(
-        canonical.dumps({"schema": "guidang.checks/1.0", "as_of": job["as_of"], "stage": "归档",
-                         "standard": "DA/T 70-2018", "items": report.items, "findings": findings}),
+        canonical.dumps({"schema": "guidang.checks/1.0", "as_of": job["as_of"], "stage": "归档", "standard": scheme["standard"],
+                         "scheme_version": scheme["version"], "scanner": report.circumstances.engine,
+                         "items": report.items, "findings": findings}),
     )  # fmt: skip
     (base / SIGNATURES).write_bytes(
         canonical.dumps(evidence.summary(report.signatures, context.trust, job["as_of"])),

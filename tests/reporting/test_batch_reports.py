@@ -6,8 +6,14 @@ import dataclasses
 import datetime as dt
 import io
 import json
+import shutil
+import subprocess
 import sys
+import tempfile
+import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pikepdf
 import pytest
@@ -15,17 +21,27 @@ import sqlalchemy as sa
 from openpyxl import load_workbook
 
 import samplenight
-from ingest import cli
+from ingest import cli, stages
+from ingest.checks import CheckContext, packages
+from ingest.checks.items import Stage
+from ingest.checks.kept import kept_package
+from ingest.checks.subject import Totals
 from ingest.ledger import Ledger
 from ingest.ledger.tables import record
 from ingest.model import CST
-from ingest.night import ingest
+from ingest.night import discover, ingest
+from ingest.report import report as figures
 from ingest.reporting.gather import gather
 from ingest.reporting.keep import PREFIX, finished, make, make_all
-from ingest.servers.seaweed import StoreEndpoint
+from ingest.servers.ports import Ports
+from ingest.servers.seaweed import SeaweedServer
 from ingest.settings import Home
+from ingest.signatures import TrustStore
 from ingest.store.config import StoreConfig, save
 from ingest.store.objects import ObjectStore
+from ingest.workers import Workers
+
+pytestmark = pytest.mark.slow
 
 AS_OF = dt.datetime(2026, 11, 20, 1, 0, tzinfo=CST)
 NAMES = {
@@ -41,14 +57,21 @@ class Night:
 
 
 @pytest.fixture(scope="module")
-def night(tmp_path_factory: pytest.TempPathFactory, store: StoreEndpoint) -> Night:
-    root = tmp_path_factory.mktemp("home")
-    samplenight.make(root, count=4, faults=["matter-unscheduled", "wrong-check-digit", "classified"], jobs=1)
-    home = Home.of(root)
-    config = StoreConfig(store.url, store.bucket, store.access_key, store.secret_key, store.region)
-    save(home, config)
-    ingest(home, "reporting", AS_OF)
-    return Night(home, ObjectStore(config), "reporting")
+def night() -> Iterator[Night]:
+    """A night in a store of its own: the signed heads of one ledger's chain stand in one bucket."""
+    with tempfile.TemporaryDirectory(prefix="gd") as folder:  # a short path, for the store's unix sockets
+        server = SeaweedServer(Path(folder) / "servers", Ports.free())
+        try:
+            at = server.start()
+            home = Home.of(Path(folder) / "home")
+            faults = ["matter-unscheduled", "wrong-check-digit", "classified"]
+            samplenight.make(home.root, count=4, faults=faults, jobs=1)
+            config = StoreConfig(at.url, at.bucket, at.access_key, at.secret_key, at.region)
+            save(home, config)
+            ingest(home, "reporting", AS_OF)
+            yield Night(home, ObjectStore(config), "reporting")
+        finally:
+            server.stop()
 
 
 def _stored(night: Night) -> set[str]:
@@ -151,6 +174,84 @@ def test_the_command(night: Night, tmp_path: Path, capsys: pytest.CaptureFixture
     assert cli.main(["report", "--batch", "no-such", *home]) == 2
     assert cli.main(["report", *home]) == 2
     assert "--batch" in capsys.readouterr().err
+
+
+def _package(night: Night, to: Path) -> dict[str, Any]:
+    with Ledger(night.home.database_url) as ledger, ledger.read() as conn:
+        row = conn.execute(sa.select(record).where(record.c.state == "acknowledged").order_by(record.c.id)).first()
+    assert row is not None
+    night.store.fetch(row.object_key, to)
+    return dict(row._mapping)
+
+
+def test_a_kept_package_is_checked_again(night: Night, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    row = _package(night, tmp_path / "v1.zip")
+    command = [
+        "check",
+        "--stage",
+        "BC",
+        "--json",
+        "--home",
+        str(night.home.root),
+        "--as-of",
+        "2027-01-01T00:00:00+08:00",
+    ]
+    assert cli.main([*command, "--pdf", str(tmp_path / "bc.pdf"), str(tmp_path / "v1.zip")]) == 0
+    told = json.loads(capsys.readouterr().out)
+    # nobody stated totals or a digest here; the audit takes them from the ledger
+    assert {f["code"] for f in told["findings"] if f["severity"] != "info"} == {"PAK-NO-TOTALS", "PAK-NO-DIGEST-SENT"}
+    with pikepdf.open(tmp_path / "bc.pdf") as document:
+        assert len(document.pages) >= 3
+
+    (work := tmp_path / "work").mkdir()
+    subject = kept_package(
+        tmp_path / "v1.zip", "v1.zip", work,
+        sent=row["package_sha256"], stated=Totals(1, len(row["files"]), row["payload_bytes"]), restored=True,
+    )  # fmt: skip
+    agency = night.home.agencies()[row["agency"]].raw
+    report = packages.run(Stage.BC, subject, CheckContext(AS_OF, agency, TrustStore.load(night.home.trust)))
+    assert [f.code for f in report.findings if f.weight.value != "info"] == []
+    assert report.records[0].archival_code == row["archival_code"]
+
+    data = bytearray((tmp_path / "v1.zip").read_bytes())
+    data[data.index(b"%PDF") + 200] ^= 1
+    (tmp_path / "bad.zip").write_bytes(data)
+    assert cli.main([*command, str(tmp_path / "bad.zip")]) == 1
+    found = {(f["code"], f["item"]) for f in json.loads(capsys.readouterr().out)["findings"] if f["result"] == "fail"}
+    assert {("PKG-DIGEST", "BC-1-1"), ("PKG-CRC", "BC-1-1")} <= found
+    assert "RCV-FILE-MISSING" not in {code for code, _ in found}  # it is there, but changed
+
+
+@pytest.mark.skipif(shutil.which("clamd") is None, reason="clamd: apt-get install clamav-daemon")
+def test_the_stage_scans_with_the_engine_that_is_configured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "db").mkdir()
+    (tmp_path / "db/own.ndb").write_text("Test.Own:0:*:6162636465666768696a6b6c6d6e6f\n")
+    control = tmp_path / "c.ctl"
+    (tmp_path / "clamd.conf").write_text(f"DatabaseDirectory {tmp_path}/db\nLocalSocket {control}\nForeground yes\n")
+    daemon = subprocess.Popen(["clamd", "-c", str(tmp_path / "clamd.conf")], stdout=subprocess.DEVNULL)
+    try:
+        for _ in range(400):
+            if control.exists():
+                break
+            time.sleep(0.05)
+        monkeypatch.setenv("GUIDANG_CLAMD", str(control))
+        home = Home.of(tmp_path / "home")
+        samplenight.make(home.root, count=2, faults=[], jobs=1)
+        with Ledger(home.database_url) as ledger, Workers(home) as workers:
+            ledger.upgrade()
+            (batch,) = discover("scanned", AS_OF, home=home)
+            stages.receive(home, ledger, batch, workers)
+            assert stages.check(home, ledger, batch, workers).states == {"checked": 2}
+            assert figures(ledger, "scanned").scanned == 2
+            sheets = gather(ledger, home.agencies(), batch)
+    finally:
+        daemon.terminate()
+        daemon.wait(10)
+    assert sheets is not None
+    assert (sheets.report.scanner or "").startswith("ClamAV ")
+    by_code = {line.item.code: line.result for line in sheets.report.lines}
+    assert by_code["GD-4-1"] == by_code["GD-4-2"] == "pass"
+    assert sheets.registrations == ()  # nothing is archived yet
 
 
 def test_without_the_extra_html_and_json_are_made(

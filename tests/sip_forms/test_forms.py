@@ -7,6 +7,7 @@ import io
 import subprocess
 import sys
 from functools import partial
+from html.parser import HTMLParser
 from pathlib import Path
 
 import pikepdf
@@ -30,6 +31,7 @@ from sip.forms import (
     Table,
     Text,
     ticked,
+    to_html,
     to_pdf,
     to_xlsx,
 )
@@ -161,6 +163,40 @@ def test_any_text_can_be_printed(text: str, name: str) -> None:
 def test_any_text_can_stand_in_a_sheet(text: str) -> None:
     sheet = load_workbook(io.BytesIO(to_xlsx(Form("t", [Text("x" + text)])))).worksheets[0]
     assert isinstance(sheet["A2"].value, str)
+
+
+class _Page(HTMLParser):
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.words: list[str] = []
+        self.tags: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        self.tags.append(tag)
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+
+def test_a_page_shows_what_the_paper_does() -> None:
+    page = _Page(to_html(form(), form(title="备考表")))
+    assert {"归档文件目录", "备考表", "全宗号", "T001", "2026", "准予决定书3", "合计", "■在线　□离线"} <= set(
+        page.words
+    )
+    assert {"移交单位（签章）　", "2026年11月23日", "注：空白处不填。"} <= set(page.words)
+    assert page.tags.count("h1") == 2
+    assert page.tags.count("input") == 1  # the first row stands out: rows can be filtered
+    assert "input" not in _Page(to_html(Form("t", [Text("x")]))).tags
+
+
+def test_everything_on_a_page_is_text() -> None:
+    hostile = "<script>alert(1)</script>\"'&\u202e"
+    made = to_html(
+        Form(hostile, [Text(hostile), Fields([Field(hostile, hostile)]), Table([Column(hostile, 1)], [[hostile]])])
+    )
+    assert "script" not in _Page(made).tags
+    assert made.count("&lt;U+202E&gt;") == 7
 
 
 def test_lines_break_as_chinese_is_set() -> None:
