@@ -11,16 +11,12 @@ import concurrent.futures
 import contextlib
 import ctypes
 import dataclasses
-import multiprocessing
-import multiprocessing.context
 import os
 import queue
 import resource
 import signal
-import sys
 import threading
 import time
-import types
 from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import Any
@@ -28,6 +24,7 @@ from typing import Any
 from pebble import ProcessExpired, ProcessPool
 
 from ingest.settings import Home
+from ingest.spawning import CleanSpawn
 
 Job = dict[str, Any]
 Work = Callable[[Home, Job], dict[str, Any]]
@@ -130,7 +127,7 @@ class Workers:
         if self._pool is None:
             self._pool = ProcessPool(
                 max_workers=self.size,
-                context=_CleanSpawn(),
+                context=CleanSpawn(),
                 initializer=_begin,
                 initargs=(os.getpid(), self._home.limits.worker_memory),
             )
@@ -186,29 +183,6 @@ def _work(work: Work, home: Home, job: Job) -> dict[str, Any]:
         raise OSError(str(e)) from e
 
 
-class _CleanProcess(multiprocessing.context.SpawnProcess):
-    """A spawned process that does not import its parent's main module.
-
-    The main module of an Airflow task is Airflow's own, which refuses to be imported again within a task. Work functions
-    stand in importable modules, so the child does not need it.
-    """
-
-    @staticmethod
-    def _Popen(process_obj: Any) -> Any:  # noqa: N802 - multiprocessing's name
-        with _MAIN:
-            main = sys.modules["__main__"]
-            sys.modules["__main__"] = types.ModuleType("__main__")
-            try:
-                return multiprocessing.context.SpawnProcess._Popen(process_obj)
-            finally:
-                sys.modules["__main__"] = main
-
-
-class _CleanSpawn(multiprocessing.context.SpawnContext):
-    Process = _CleanProcess
-
-
-_MAIN = threading.Lock()
 _START_SECONDS = 60.0
 _LINGER_SECONDS = 0.05  # outcomes that come this close together share one durable commit
 _PR_SET_PDEATHSIG = 1

@@ -16,7 +16,7 @@ ROOMS = {
     "model": set(),
     "settings": {"paths"},
     "metadata": {"findings", "model", "paths"},
-    "signatures": {"findings", "model", "paths"},
+    "signatures": {"findings", "model", "paths", "spawning"},
     # readers of foreign forms stand between the source and receive; codes and words are metadata's
     "profiles": {"findings", "model", "paths", "settings", "metadata", "sources"},
     "schedule": {"findings", "model", "paths", "metadata"},

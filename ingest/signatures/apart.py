@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import concurrent.futures
-import multiprocessing
 import resource
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, ParamSpec, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
+
+from ingest.spawning import CleanSpawn
 
 MEMORY = 4 << 30
 _P = ParamSpec("_P")
@@ -25,9 +26,7 @@ class Apart:
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._pool: Any = ProcessPool(
-            max_workers=1, context=multiprocessing.get_context("spawn"), initializer=_limit_memory
-        )
+        self._pool: Any = ProcessPool(max_workers=1, context=CleanSpawn(), initializer=_limit_memory)
 
     def __enter__(self) -> Apart:
         return self

@@ -31,7 +31,7 @@ from ingest.store import config
 from ingest.store.config import StoreConfig
 from ingest.store.objects import ObjectStore
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 AUDIT, DRILL = "fixity_audit", "emergency_drill"
 
 
@@ -40,6 +40,7 @@ class Running:
 
     def __init__(self, root: Path, log: Path) -> None:
         self.home = Home.of(root)
+        self.runs: list[tuple[str, str]] = []
         ports, secrets = Ports.free(), ensure(root)
         env = os.environ | {variable(name): str(port) for name, port in ports.as_dict().items()}
         self._log = log.open("w")
@@ -59,15 +60,21 @@ class Running:
         }))  # fmt: skip
         config.save_keys(self.home, "second", keys.access_key, keys.secret_key)
 
-    def wait(self, condition: Callable[[], Any], seconds: float = 150) -> Any:
+    def wait(self, condition: Callable[[], Any], seconds: float = 240) -> Any:
         deadline = time.monotonic() + seconds
         while True:
             assert self.process.poll() is None
             with contextlib.suppress(Exception) if time.monotonic() < deadline else contextlib.nullcontext():
                 if found := condition():
                     return found
-            assert time.monotonic() < deadline, "waited in vain"
+            assert time.monotonic() < deadline, f"waited in vain: {self.runs and self.states(*self.runs[-1])}"
             time.sleep(0.3)
+
+    def trigger(self, dag: str, conf: dict[str, Any]) -> str:
+        self.api.unpause(dag)
+        now = dt.datetime.now(dt.UTC).replace(microsecond=0)
+        self.runs.append((dag, self.api.trigger(dag, conf, logical_date=now)))
+        return self.runs[-1][1]
 
     def states(self, dag: str, run: str) -> dict[str, str | None]:
         return {t.task_id: t.state for t in self.api.task_instances(dag, run)}
@@ -115,8 +122,7 @@ def test_damage_is_red_offered_and_repaired_by_a_person_and_a_drill_passes(runni
     rotten[len(whole) // 2] ^= 1
     running.objects._s3.put_object(Bucket="second", Key=key, Body=bytes(rotten))
 
-    running.api.unpause(AUDIT)
-    run = running.api.trigger(AUDIT, {"sample": 1}, logical_date=dt.datetime.now(dt.UTC).replace(microsecond=0))
+    run = running.trigger(AUDIT, {"sample": 1})
     running.wait(lambda: running.states(AUDIT, run).get("offer") == "awaiting_input")
     assert running.states(AUDIT, run)["report"] == "failed"
     with Ledger(home.database_url) as ledger:
@@ -133,8 +139,7 @@ def test_damage_is_red_offered_and_repaired_by_a_person_and_a_drill_passes(runni
             (told,) = (json.loads(d) for d in conn.execute(wanted).scalars())
     assert (told["by"], told["reason"], told["key"]) == ("admin", "巡检发现", key)
 
-    running.api.unpause(DRILL)
-    run = running.api.trigger(DRILL, {"sample": 2})
+    run = running.trigger(DRILL, {"sample": 2})
     running.wait(lambda: running.api.run_state(DRILL, run) in ("success", "failed"))
     assert running.api.run_state(DRILL, run) == "success"
     assert main(["ledger", "verify", *at]) == 0
