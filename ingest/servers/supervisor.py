@@ -13,6 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from ingest.servers import airflow, preflight, processes, runfile
 from ingest.servers.api import AirflowApi, ApiError
 from ingest.servers.component import Component
@@ -20,7 +22,9 @@ from ingest.servers.ports import HOST, Ports
 from ingest.servers.seaweed import SeaweedServer, StoreEndpoint, StoreError
 from ingest.servers.secrets import S3Credentials, Secrets, ensure
 from ingest.settings import Home
+from ingest.store import abilities
 from ingest.store import config as store_config
+from ingest.store.objects import client
 
 _READY = 240.0  # seconds for Airflow; 12 s usual on two idle cores, a minute and more on loaded ones
 _HEALTH = {"scheduler": "scheduler", "dag-processor": "dag_processor", "triggerer": "triggerer"}
@@ -153,6 +157,15 @@ class Supervisor:
                 given.endpoint, given.bucket, given.access_key, given.secret_key, users, given.region
             )
         self._say(f"对象存储就绪 / object store ready: {self.store.url}")
+        self._probe_replicas(home)
+
+    def _probe_replicas(self, home: Home) -> None:
+        """Try what each replica can do and record it. One that is away is told, and does not keep the others from working."""
+        for replica in store_config.plan(home).replicas:
+            try:
+                abilities.record(home, replica, abilities.probe(client(replica), replica))
+            except (BotoCoreError, ClientError) as e:
+                self._say(f"副本 {replica.name} 不可达 / replica {replica.name} is away: {e}")
 
     def _await_airflow(self, begun: dt.datetime) -> None:
         self.api = AirflowApi(f"http://{HOST}:{self.ports.api}", "admin", self.secrets.passwords["admin"])

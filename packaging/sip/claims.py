@@ -172,20 +172,29 @@ def _objects(data: Iterable[bytes]) -> Iterator[etree._Element]:
 
 
 def _objects_one_by_one(data: Iterable[bytes]) -> Iterator[etree._Element]:
+    # Entities stay unread: beside a schema, libxml2 crashes over them. Then lxml does not tell of a document that is cut off,
+    # so the end of its root is waited for.
     reader: Any = etree.iterparse(
-        _Pieces(data), events=("end",), tag=(_n("object"), _n("relatedObjectIdentifier")), schema=_schema(),
+        _Pieces(data), events=("end",), tag=(_n("premis"), _n("object"), _n("relatedObjectIdentifier")), schema=_schema(),
         resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False,
     )  # fmt: skip
+    ended = False
     try:
         for _, element in reader:
-            _refuse_dtd(element)
+            if element.tag == _n("premis"):
+                _refuse_dtd(element)
+                ended = True
+                continue
             if element.tag == _n("object"):
+                _refuse_dtd(element)
                 yield element
             element.clear()  # also of the list of parts, which is as long as the record has files
             while element.getprevious() is not None:
                 del element.getparent()[0]
     except etree.XMLSyntaxError as e:
         raise _BadPremis(str(e)) from e
+    if not ended:
+        raise _BadPremis("it is cut off")
 
 
 class _Pieces:

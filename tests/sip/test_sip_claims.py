@@ -11,12 +11,18 @@ from typing import Any
 import pytest
 from sip_samples import ARCHIVE, CODE, EVENTS, SOFTWARE, MakePlan, record_of, tags_of
 
-from sip import canonical, premis
+from sip import canonical, claims, premis
 from sip.package import write_package
 from sip.verify import VerifyResult, verify
 
 FIRST = "data/申报文件/01_食品经营许可申请书.ofd"
 Verify = Callable[..., VerifyResult]
+
+
+@pytest.fixture(params=[claims._IN_MEMORY, 0], ids=["as a whole", "object by object"], autouse=True)
+def in_memory(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A long PREMIS document is judged object by object, and comes to the same."""
+    monkeypatch.setattr(claims, "_IN_MEMORY", request.param)
 
 
 @pytest.fixture
