@@ -18,6 +18,7 @@ import time
 import zipfile
 from collections.abc import Callable, Iterator
 
+import pikepdf
 from lxml import etree
 
 from ingest.signatures import TrustStore, Verdict, cms, ses, sm2, verify
@@ -156,9 +157,23 @@ def archival_target(level: str) -> tuple[TrustStore, Callable[[random.Random], t
             return mutate(rng, data), False
         number = rng.choice(shown if kind == 2 else list(bodies))
         changed = mutate(rng, bodies[number]).replace(b"endobj", b"")
-        return append_revision(data, {number: changed}), kind == 2 and changed.split() != bodies[number].split()
+        out = append_revision(data, {number: changed})
+        return out, kind == 2 and _said(out, number) not in (_said(data, number), None)
 
     return w.store(), produce
+
+
+def _said(data: bytes, number: int) -> tuple[bytes, bytes] | None:
+    """What an object says to another reader; None when that one finds it broken: then nothing else is shown for it."""
+    try:
+        with pikepdf.open(io.BytesIO(data), suppress_warnings=True) as pdf:
+            item = pdf.get_object((number, 0))
+            stream = isinstance(item, pikepdf.Stream)
+            text = (item.stream_dict if stream else item).unparse(resolved=True)
+            raw = bytes(item.read_raw_bytes()) if stream else b""
+            return None if pdf.get_warnings() else (bytes(text), raw)
+    except (pikepdf.PdfError, ValueError, TypeError, AttributeError, KeyError, RuntimeError):
+        return None
 
 
 def xml_target(kind: str) -> tuple[TrustStore, Callable[[random.Random], tuple[bytes, bool]]]:
