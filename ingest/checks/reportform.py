@@ -31,11 +31,11 @@ from sip.forms import (
 _RESULT = {"pass": "通过", "fail": "不通过", "warn": "有提示", "manual": "待人工", "not_applicable": "不适用"}
 _MODE = {"automatic": "自动", "scanner": "自动", "evidence": "自动", "later": "自动"}
 _DEAL = {"reject": "退回", "hold": "待人工决定", "remark": "提示"}
-_CONCLUSION = {
-    "pass": "通过",
-    "remark": "通过（有提示）",
-    "hold": "待人工决定",
-    "reject": "不通过，退回报送单位",
+_CONCLUSION = {"pass": "通过", "remark": "通过（有提示）", "hold": "待人工决定"}
+_REFUSED = {
+    Stage.GD: "不通过，退回报送单位",
+    Stage.YJ: "不通过，整包退回移交单位",
+    Stage.BC: "不通过，须从其他副本或备份恢复",
 }
 _BATCH_CONCLUSION = {
     "pass": "通过",
@@ -53,17 +53,19 @@ _UNCHECKED = "4. 接收时即被退回或待定的 {} 件未逐项检测，除�
 
 
 def check_report(report: Report) -> Form:
-    """The report as one form, A4 landscape. A record's has one result an item, a batch's the number of records by result."""
-    many = report.records != 1
+    """The report as one form, A4 landscape. A record's or package's has one result an item, a batch's the number of
+    records by result."""
+    named = report.records != 1  # then what is told says of which record
+    many = any(sum(line.counts.values()) > 1 for line in report.lines)  # a package is judged as one, a batch by record
     blocks: list[Block] = [Fields(_head(report), columns=2)]
-    words = _BATCH_CONCLUSION if many and report.stage is Stage.GD else _CONCLUSION
+    words = _BATCH_CONCLUSION if many else _CONCLUSION | {"reject": _REFUSED[report.stage]}
     blocks += [
         Heading("一、检测结论"),
         Fields([Field("结论", words[report.conclusion], wide=True)]),
         Heading("二、分类汇总"),
         _summary(report),
         Heading("三、未通过、待人工决定与提示"),
-        *_told(report, many),
+        *_told(report, named, many),
     ]
     machine = [line for line in report.lines if line.item.mode in _MODE]
     people = [line for line in report.lines if line.item.mode not in _MODE]
@@ -110,19 +112,19 @@ def _summary(report: Report) -> Table:
     return Table(columns, rows, [total])
 
 
-def _told(report: Report, many: bool) -> list[Block]:
+def _told(report: Report, named: bool, many: bool) -> list[Block]:
     told = report.told if not many else [t for t in report.told if t.severity != "remark"]
     remarks = sum(1 for t in report.told if t.severity == "remark") if many else 0
     out: list[Block] = []
     if told:
-        names = [Column("档号（办件编号）", 4), Column("题名", 4)] if many else []
+        names = [Column("档号（办件编号）", 4), Column("题名", 4)] if named else []
         columns = [
-            Column("序号", 0.8, Align.CENTER), *names, Column("检测项目", 2.2), Column("位置", 4 if many else 6),
+            Column("序号", 0.8, Align.CENTER), *names, Column("检测项目", 2.2), Column("位置", 4 if named else 6),
             Column("原因", 6), Column("处理", 1.6, Align.CENTER),
         ]  # fmt: skip
         rows: list[list[Cell]] = []
         for number, t in enumerate(told[:_MOST_TOLD], 1):
-            who: list[Cell] = [t.name, t.title] if many else []
+            who: list[Cell] = [t.name, t.title] if named else []
             rows.append([number, *who, "、".join(t.items) or "—", t.place, f"{t.zh}（{t.code}）", _DEAL[t.severity]])
         out.append(Table(columns, rows))
         if len(told) > _MOST_TOLD:

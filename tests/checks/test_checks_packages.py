@@ -18,6 +18,8 @@ from file_samples import GOOD, stage
 from ingest.checks import CheckContext, items, packages
 from ingest.checks import run as run_record
 from ingest.checks.items import Circumstances, Stage
+from ingest.checks.report import of_package
+from ingest.checks.reportform import check_report
 from ingest.checks.subject import PARTS, PackagedRecord, Subject, Totals
 from ingest.checks.virus import Scan, State
 from ingest.findings import Finding
@@ -25,6 +27,7 @@ from ingest.settings import Limits
 from ingest.signatures import TrustStore
 from ingest.sources import local_delivery
 from ingest.steps.receive import receive
+from sip.forms import to_html
 
 Results = Mapping[str, str]
 CODES = ("T001-ZY·XK·2024·D30-00001", "T001-ZY·XK·2024·D30-00002")
@@ -121,6 +124,31 @@ def test_a_record_of_a_package_says_where_its_fault_is(good: Subject) -> None:
     assert [(f.code, f.path) for f in report.findings] == [("MET-TOTAL-FILES", CODES[0])]
     assert [len(record.findings) for record in report.records] == [1, 0]
     assert not report.accepted
+
+
+@pytest.mark.parametrize(
+    ("change", "conclusion"),
+    [
+        (lambda s: s, "通过"),
+        (lambda s: dataclasses.replace(s, sent=None), "通过（有提示）"),
+        (lambda s: dataclasses.replace(s, received="0" * 64), "不通过，整包退回移交单位"),
+    ],
+)
+def test_the_report_of_a_transfer(good: Subject, change, conclusion) -> None:
+    checked = packages.run(Stage.YJ, change(good), _context())
+    report = of_package(checked, AS_OF, {"移交单位": "某某局（测试）", "接收单位": "某某档案馆（测试）"})
+    page = to_html(check_report(report))
+    for words in (
+        "□归档　■移交与接收　□长期保存",
+        "某某档案馆（测试）",
+        "移交包",
+        f'<td colspan="3">{conclusion}</td>',
+        "ClamAV 1.4.6",
+    ):
+        assert words in page
+    assert {line.result for line in report.lines} <= {"pass", "warn", "fail", "manual", "not_applicable"}
+    assert {sum(line.counts.values()) for line in report.lines} == {1}  # the package is judged as one
+    assert report.number == of_package(checked, AS_OF, report.head).number
 
 
 # ------------------------------------------------------------------------------------------------ the proof by catalogue
