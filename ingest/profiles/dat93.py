@@ -157,10 +157,11 @@ def _mismatches(rows: list[dict[str, str]], folders: Mapping[str, list[str]], no
     listed = {f for code in codes for f in folders.get(code, ())}
     above = {p for f in listed for p in _parents(f)}
     every = {f for found in folders.values() for f in found}
+    stray = every - above
     for folder in sorted(every):
         inside = any(p in listed for p in (folder, *_parents(folder)))
         # of a whole unlisted branch only its top is told
-        if not inside and folder not in above and not any(p in every - above for p in _parents(folder)):
+        if not inside and folder not in above and not any(p in stray for p in _parents(folder)):
             findings.append(Finding("PRF-FOLDER-UNLISTED", params={"item": folder}))
     stated = note.get("档案数量", "")
     if stated.isdecimal() and int(stated) != len(rows):

@@ -48,11 +48,12 @@ def deliver(
     else:
         case = filled(profile, _with(said_by(found.said), profile, found, more or {}), found.kept | dict(kept or {}))
         owner = {i: i for i in range(len(found.said.files))}
+    content = set(tree.names) - set(METADATA)
     listed = {}
     for index, entry in enumerate(found.said.files):
-        if (name := _member(tree, entry)) is not None:
+        if (name := _member(content, entry)) is not None:
             listed[str(case["files"][owner[index]].get("path"))] = name
-    rest = {n: n for n in tree.names if n not in METADATA and n not in listed.values()}
+    rest = {n: n for n in content - set(listed.values())}
     return FormDelivery(
         canonical.dumps(case), tree, rest | listed, [*tree.findings, *found.findings], found.originals, origin(profile)
     )
@@ -183,7 +184,6 @@ def _leaves(data: Mapping[str, Any], at: tuple[str, ...] = ()) -> Sequence[tuple
     return out
 
 
-def _member(tree: Tree, entry: FileEntry) -> str | None:
+def _member(content: set[str], entry: FileEntry) -> str | None:
     """The file's name in the tree: in its folder, or, in forms without folders, by its name alone."""
-    alone = entry.path.rpartition("/")[2]
-    return next((n for n in (entry.path, alone) if n in tree.names and n not in METADATA), None)
+    return next((n for n in (entry.path, entry.path.rpartition("/")[2]) if n in content), None)

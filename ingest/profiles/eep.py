@@ -61,7 +61,8 @@ def deliver(
     else:
         case = filled(profile, eep.read(said), {"eep": said.entity})
         listed = {str(f["path"]): str(f["path"]) for f in case["files"]}
-    rest = {n: n for n in tree.names if n != extension.NAME and n not in listed.values()}
+    taken = {extension.NAME, *listed.values()}
+    rest = {n: n for n in tree.names if n not in taken}
     return FormDelivery(canonical.dumps(case), tree, rest | listed, findings, originals, deployed.origin(profile))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
 
 from lxml import etree
@@ -13,7 +14,6 @@ from ingest.profiles.profile import Profile
 from ingest.profiles.trees import BadForm
 
 _MAX_ERRORS = 20
-_schemas: dict[str, Any] = {}
 
 
 def obligations(
@@ -41,11 +41,14 @@ def obligations(
 
 def structure(root: Any, schema: str, path: str) -> None:
     """Validate a document against ``schemas/xsd/<schema>.xsd``. Raises BadForm with one finding for each fault."""
-    if schema not in _schemas:
-        _schemas[schema] = etree.XMLSchema(etree.parse(str(SCHEMAS / "xsd" / f"{schema}.xsd")))
-    xsd = _schemas[schema]
+    xsd = _schema(schema)
     if not xsd.validate(root):
         errors = list(xsd.error_log)[:_MAX_ERRORS]
         raise BadForm(
             *(Finding("PRF-XSD", path=path, params={"line": str(e.line), "reason": e.message[:200]}) for e in errors)
         )
+
+
+@cache
+def _schema(name: str) -> Any:
+    return etree.XMLSchema(etree.parse(str(SCHEMAS / "xsd" / f"{name}.xsd")))

@@ -72,6 +72,7 @@ def deliver(tree: Tree, tables: Tables, code: str, profile: Profile, agency: Map
     findings: list[Finding] = []
     said: dict[str, Any] = {"case": {}, "record": {}, "files": [], "events": [], "agents": []}
     files: dict[str, str] = {}
+    there = set(tree.names)
     for table, rule in profile.part("tables").items():
         for number, row in enumerate(own.get(table, ()), 1):
             texts = {k: v.strip() for k, v in row.items() if v and v.strip()}
@@ -82,7 +83,7 @@ def deliver(tree: Tree, tables: Tables, code: str, profile: Profile, agency: Map
             if "event" in rule:
                 _add_event(said, rule["event"], values)
             if "file" in rule:
-                _add_file(said, files, tree, rule["file"], values)
+                _add_file(said, files, there, rule["file"], values)
             _merge(said, {k: v for k, v in values.items() if k in ("case", "record")})
     for pointer, key in profile.part("agency").items():
         formmap.put(said, formmap.steps(pointer), agency.get(key))
@@ -93,13 +94,15 @@ def deliver(tree: Tree, tables: Tables, code: str, profile: Profile, agency: Map
 
 def strays(tree: Tree, tables: Tables, profile: Profile) -> list[Finding]:
     """Files of the delivery that no row of any case names."""
-    rules = {t: rule["file"] for t, rule in profile.part("tables").items() if "file" in rule}
+    there = set(tree.names)
     named = {
-        _member(tree, formmap.read(profile.rows(t), row).get("file", {})) for t in rules for row in tables.get(t, ())
+        _member(there, formmap.read(profile.rows(table), row).get("file", {}))
+        for table, rule in profile.part("tables").items()
+        if "file" in rule
+        for row in tables.get(table, ())
     }
-    return [
-        Finding("RCV-FILE-EXTRA", path=n) for n in tree.names if n not in named and n not in table_files(tree)
-    ]  # fmt: skip
+    named.update(table_files(tree))
+    return [Finding("RCV-FILE-EXTRA", path=n) for n in tree.names if n not in named]
 
 
 def _add_event(said: dict[str, Any], rule: Mapping[str, Any], values: Mapping[str, Any]) -> None:
@@ -124,13 +127,13 @@ def _agent(agents: list[dict[str, Any]], agent: dict[str, Any]) -> str:
 
 
 def _add_file(
-    said: dict[str, Any], files: dict[str, str], tree: Tree, rule: Mapping[str, Any], values: Mapping[str, Any]
+    said: dict[str, Any], files: dict[str, str], there: set[str], rule: Mapping[str, Any], values: Mapping[str, Any]
 ) -> None:
     given = dict(values.get("file", {}))
     name = str(given.get("name") or "").replace("\\", "/").rpartition("/")[2]
     seq = len(said["files"]) + 1
     path = f"{rule['group']}/{seq:02d}_{name}"
-    if (member := _member(tree, given)) is not None:
+    if (member := _member(there, given)) is not None:
         files[path] = member
     digest = {"MD5": given["md5"].lower()} if given.get("md5") else {}
     said["files"].append(
@@ -139,10 +142,10 @@ def _add_file(
     )
 
 
-def _member(tree: Tree, given: Mapping[str, Any]) -> str | None:
+def _member(there: set[str], given: Mapping[str, Any]) -> str | None:
     place = str(given.get("place") or "").replace("\\", "/").lstrip("/")
     name = str(given.get("name") or "")
-    return next((n for n in (f"{place}/{name}".lstrip("/"), place, name) if n and n in tree.names), None)
+    return next((n for n in (f"{place}/{name}".lstrip("/"), place, name) if n and n in there), None)
 
 
 def _merge(into: dict[str, Any], new: Mapping[str, Any]) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import json
 import os
+import tempfile
 import unicodedata
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -97,18 +99,24 @@ def test_record_to_deployed_zip_to_record(record: dict[str, Any]) -> None:
     back = deployed.deliver(tree, PROFILES.default("deployed"), Limits())
     assert json.loads(back.case) == record
     for f in record["files"]:
-        assert back.open(f["path"]).read() == f["path"].encode()
+        with back.open(f["path"]) as content:
+            assert content.read() == f["path"].encode()
 
 
 @thousand
 @given(records())
-def test_record_to_eep_to_record(tmp_path_factory: pytest.TempPathFactory, record: dict[str, Any]) -> None:
+def test_record_to_eep_to_record(record: dict[str, Any]) -> None:
     source = io.BytesIO(exported_eep(contents(record)))
-    into = tmp_path_factory.mktemp("eep")
+    with tempfile.TemporaryDirectory(prefix="gd") as folder:
+        _eep_gives_back(source, Path(folder), record)
+
+
+def _eep_gives_back(source: io.BytesIO, into: Path, record: dict[str, Any]) -> None:
     back = eep.deliver(source, "x.xml", PROFILES.default("eep"), PROFILES.default("deployed"), into, Limits())
     assert json.loads(back.case) == record
     for f in record["files"]:
-        assert back.open(f["path"]).read() == f["path"].encode()
+        with back.open(f["path"]) as content:
+            assert content.read() == f["path"].encode()
 
 
 def test_what_the_elements_carry_is_not_said_twice() -> None:
