@@ -96,15 +96,28 @@ def report(stage: Stage, subject: Subject, checked: list[RecordResult], context:
 def check_record(record: PackagedRecord, context: CheckContext) -> RecordResult:
     """One record of a package; the engine's parsers meet whatever is in it."""
     findings = [*record.findings, *_parts(record)]
-    inner = dataclasses.replace(context, prior=())
+    inner = dataclasses.replace(context, prior=(), lacks=record.lacks)
     if record.case is not None:
         report = engine.run(record.case, record.files, record.base, inner)
         findings += [finding for finding in report.findings if finding.code not in _OF_ARCHIVING | _OF_THE_WHOLE]
     else:
         for file in record.files:
             findings += engine.check_file(file, {}, record.base, inner).findings
+    findings = _with_acceptances(findings, record.accepted)
     size = sum(file.size for file in record.files)
     return RecordResult(record.identifier, record.archival_code, record.title, len(record.files), size, tuple(findings))
+
+
+def _with_acceptances(findings: list[Finding], accepted: Sequence[Finding]) -> list[Finding]:
+    """A doubt that a person accepted at archiving stays a remark, and the acceptance is told; a proof of badness rejects."""
+    settled = {finding.params.get("code") for finding in accepted}
+    out = [
+        dataclasses.replace(found, severity=Severity.REMARK)
+        if found.weight is Severity.HOLD and found.code in settled
+        else found
+        for found in findings
+    ]
+    return [*out, *accepted]
 
 
 def _parts(record: PackagedRecord) -> Iterator[Finding]:

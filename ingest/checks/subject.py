@@ -20,7 +20,8 @@ from ingest.metadata.parts import rows, section, text
 from ingest.model import StagedFile
 from sip.container import Container, Damaged, Item
 
-_RECORD = "metadata/record.json"
+_RECORD, _CHECKS, _FORM = "metadata/record.json", "metadata/checks.json", "metadata/as_given/form.json"
+_ACCEPTED = "HLD-ACCEPTED"
 _MOST_METADATA = 64 << 20
 PARTS = ("metadata/record.json", "metadata/premis.xml", "metadata/checks.json", "metadata/signatures.json")
 """What the metadata of a packaged record consists of at least (path below its bag's folder)."""
@@ -52,7 +53,8 @@ class PackagedRecord:
     """One record of a package: its canonical metadata (None where there is none to be read) and its content files.
 
     ``base`` is the folder below which ``files`` stand; ``parts`` the metadata files that came with it; ``findings`` what was
-    found on taking it out of the package.
+    found on taking it out of the package. ``lacks`` are members that the form in which it was once delivered cannot carry;
+    ``accepted`` the findings of doubts that a person accepted when it was archived.
     """
 
     identifier: str
@@ -62,6 +64,8 @@ class PackagedRecord:
     base: Path
     parts: frozenset[str] = frozenset()
     findings: Sequence[Finding] = ()
+    lacks: frozenset[str] = frozenset()
+    accepted: Sequence[Finding] = ()
 
     @property
     def title(self) -> str:
@@ -125,6 +129,10 @@ def take_out(identifier: str, container: Container, members: Mapping[str, Item],
         base,
         frozenset(path for path in members if path.startswith("metadata/")),
         findings,
+        frozenset(
+            pointer for pointer in _list(_aside(container, members.get(_FORM)), "lacks") if isinstance(pointer, str)
+        ),
+        list(_accepted(_aside(container, members.get(_CHECKS)))),
     )
 
 
@@ -133,15 +141,41 @@ def _case(container: Container, item: Item | None, findings: list[Finding]) -> d
         findings.append(Finding("PAK-NO-RECORD"))
         return None
     try:
-        if item.size > _MOST_METADATA:
-            raise strictjson.BadJson(f"{item.size} 字节 / bytes")
-        value = strictjson.loads(b"".join(container.chunks(item)), max_bytes=_MOST_METADATA)
-        if not isinstance(value, dict):
-            raise strictjson.BadJson("顶层不是对象 / the top level is not an object")
+        return _object(container, item)
     except (strictjson.BadJson, Damaged) as exc:
         findings.append(Finding("PAK-RECORD-UNREADABLE", path=_RECORD, params={"reason": str(exc)[:200]}))
         return None
+
+
+def _object(container: Container, item: Item) -> dict[str, Any]:
+    if item.size > _MOST_METADATA:
+        raise strictjson.BadJson(f"{item.size} 字节 / bytes")
+    value = strictjson.loads(b"".join(container.chunks(item)), max_bytes=_MOST_METADATA)
+    if not isinstance(value, dict):
+        raise strictjson.BadJson("顶层不是对象 / the top level is not an object")
     return value
+
+
+def _aside(container: Container, item: Item | None) -> dict[str, Any]:
+    """Metadata that helps to judge the record; where it cannot be read, nothing is taken from it."""
+    if item is None:
+        return {}
+    try:
+        return _object(container, item)
+    except (strictjson.BadJson, Damaged):
+        return {}
+
+
+def _list(value: dict[str, Any], key: str) -> list[Any]:
+    found = value.get(key)
+    return found if isinstance(found, list) else []
+
+
+def _accepted(checks: dict[str, Any]) -> Iterator[Finding]:
+    """The acceptances that the record was archived with: who took which doubt upon himself, and why."""
+    for row in _list(checks, "findings"):
+        if isinstance(row, dict) and row.get("code") == _ACCEPTED and isinstance(params := row.get("params"), dict):
+            yield Finding(_ACCEPTED, params={str(key): str(value) for key, value in params.items()})
 
 
 def _written(container: Container, item: Item, base: Path, staged: str, path: str, source: str) -> StagedFile:

@@ -18,6 +18,7 @@ from file_samples import GOOD, stage
 from ingest.checks import CheckContext, items, packages
 from ingest.checks import run as run_record
 from ingest.checks.items import Circumstances, Stage
+from ingest.checks.kept import kept_package
 from ingest.checks.report import of_package
 from ingest.checks.reportform import check_report
 from ingest.checks.subject import PARTS, PackagedRecord, Subject, Totals
@@ -124,6 +125,75 @@ def test_a_record_of_a_package_says_where_its_fault_is(good: Subject) -> None:
     assert [(f.code, f.path) for f in report.findings] == [("MET-TOTAL-FILES", CODES[0])]
     assert [len(record.findings) for record in report.records] == [1, 0]
     assert not report.accepted
+
+
+def test_what_a_person_accepted_at_archiving_is_not_asked_again(good: Subject, tmp_path: Path) -> None:
+    first, *others = good.records
+    contents = {path: data for path, (data, _) in GOOD.items()} | {"过程文件/03_未知.bin": b"\x01\x02\x03" * 99}
+    base = tmp_path / "r"
+    files = stage(base, contents)
+    case = good_case({path: (data, GOOD.get(path, (b"", 0))[1]) for path, data in contents.items()})
+    odd = dataclasses.replace(first, case=case, files=files, base=base)
+    told = {"code": "FMT-UNKNOWN", "reason": "已人工打开", "by": "甲、乙", "at": "2024-03-22"}
+    accepted = dataclasses.replace(odd, accepted=[Finding("HLD-ACCEPTED", params=told)])
+    weights = []
+    for record in (odd, accepted):
+        subject = dataclasses.replace(good, records=[record, *others], stated=None)
+        report = packages.run(Stage.BC, subject, _context())
+        weights.append({f.code: f.weight.value for f in report.findings if f.code != "PAK-NO-TOTALS"})
+    assert weights[0]["FMT-UNKNOWN"] == "hold"
+    assert weights[1]["FMT-UNKNOWN"] == "remark"
+    assert "HLD-ACCEPTED" in weights[1]
+
+
+def test_what_a_form_of_delivery_cannot_carry_is_not_missed(good: Subject) -> None:
+    def change(case: dict[str, Any]) -> None:
+        del case["case"]["matter"]["name"]
+
+    changed = _of_record(good, change)
+    first, *others = changed.records
+    lenient = dataclasses.replace(
+        changed, records=[dataclasses.replace(first, lacks=frozenset({"/case/matter/name"})), *others]
+    )
+    assert [f.code for f in packages.run(Stage.BC, changed, _context()).findings] == ["MET-REQUIRED"]
+    told = packages.run(Stage.BC, lenient, _context())
+    assert [f.code for f in told.findings] == ["PRF-NOT-CARRIED"]
+    assert told.accepted
+
+
+def test_a_record_is_taken_out_with_what_its_package_says(tmp_path: Path) -> None:
+    accepted = {
+        "code": "HLD-ACCEPTED",
+        "params": {"code": "FMT-UNKNOWN", "reason": "x", "by": "甲", "at": "2024-03-22"},
+    }
+    bag = tmp_path / "bag"
+    for path, text in {
+        "bagit.txt": "BagIt-Version: 1.0",
+        "data/申报文件/甲.txt": "甲",
+        "metadata/record.json": '{"files": [{"path": "原名.txt", "archived": {"path": "申报文件/甲.txt"}}],'
+        ' "record": {"archival_code": "T001", "electronic_record_code": "E1", "title": "题名"}}',
+        "metadata/checks.json": json.dumps({"findings": [accepted, {"code": "SIG-UNSIGNED"}, 3]}),
+        "metadata/as_given/form.json": '{"lacks": ["/case/matter/name", 5]}',
+    }.items():
+        (bag / path).parent.mkdir(parents=True, exist_ok=True)
+        (bag / path).write_text(text, "utf-8")
+    (record,) = kept_package(bag, "bag", tmp_path / "work").records
+    assert (record.identifier, record.archival_code, record.title) == ("E1", "T001", "题名")
+    assert [(f.path, f.source_path, f.size) for f in record.files] == [("申报文件/甲.txt", "原名.txt", 3)]
+    assert (record.base / record.files[0].staged).read_text("utf-8") == "甲"
+    assert record.lacks == {"/case/matter/name"}
+    assert [f.params["code"] for f in record.accepted] == ["FMT-UNKNOWN"]
+
+
+@pytest.mark.parametrize("name", ["record.json", "checks.json", "as_given/form.json"])
+def test_broken_metadata_beside_a_record_stops_nothing(tmp_path: Path, name: str) -> None:
+    bag = tmp_path / "bag"
+    for path in ("bagit.txt", "data/a.txt", f"metadata/{name}"):
+        (bag / path).parent.mkdir(parents=True, exist_ok=True)
+        (bag / path).write_text("[" * 1000, "utf-8")
+    (record,) = kept_package(bag, "bag", tmp_path / "work").records
+    assert (record.case, record.lacks, list(record.accepted)) == (None, frozenset(), [])
+    assert [f.code for f in record.findings] == ["PAK-RECORD-UNREADABLE" if name == "record.json" else "PAK-NO-RECORD"]
 
 
 @pytest.mark.parametrize(
