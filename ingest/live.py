@@ -18,9 +18,9 @@ from rich.text import Text
 
 from ingest import expectations
 from ingest.ledger import Ledger
-from ingest.ledger.tables import batch, record
+from ingest.ledger.tables import batch, event, record
 from ingest.model import CST, State
-from ingest.report import NightReport, report
+from ingest.report import NightReport, released_by, report
 from ingest.servers.supervisor import Supervisor
 from ingest.settings import Home
 from ingest.show import STAGE_NAMES, console, summary
@@ -171,12 +171,14 @@ def _line(ledger: Ledger, runs: Sequence[str]) -> str:
 
 
 def _packages(ledger: Ledger, runs: Sequence[str]) -> list[str]:
+    """The packages that these runs archived: of their own deliveries, and of held records that went on in them."""
+    went_on = sa.exists().where(event.c.record_id == record.c.id, released_by(runs))
     with ledger.read() as conn:
         return list(
             conn.execute(
                 sa.select(record.c.object_key)
                 .join(batch, batch.c.id == record.c.batch_id)
-                .where(batch.c.run_id.in_(runs), record.c.state == State.ACKNOWLEDGED.value)
+                .where(batch.c.run_id.in_(runs) | went_on, record.c.state == State.ACKNOWLEDGED.value)
                 .order_by(record.c.object_key)
             ).scalars()
         )

@@ -81,6 +81,7 @@ class NightReport:
         }
 
 
+RELEASES = ("released", "returned")  # the kinds of events by which a held record leaves
 _COLUMN = {
     State.ACKNOWLEDGED: "accepted",
     State.REJECTED: "rejected",
@@ -136,13 +137,18 @@ def report(ledger: Ledger, *run_ids: str) -> NightReport:
     )
 
 
-def _released(conn: sa.Connection, run_ids: Iterable[str]) -> dict[str, int]:
-    """How many held records these runs let go, by what did."""
+def released_by(run_ids: Iterable[str]) -> sa.ColumnElement[bool]:
+    """Of events: that they let a held record go on in one of these runs."""
     said = [
         event.c.detail.contains(f'"run":{canonical.dumps(run).decode().strip()}', autoescape=True) for run in run_ids
     ]
-    details = conn.execute(sa.select(event.c.detail).where(event.c.kind.in_(("released", "returned")), sa.or_(*said)))
-    return dict(Counter(str(json.loads(detail)["by"]) for detail in details.scalars()))
+    return event.c.kind.in_(RELEASES) & sa.or_(*said)
+
+
+def _released(conn: sa.Connection, run_ids: Iterable[str]) -> dict[str, int]:
+    """How many held records these runs let go, by what did."""
+    details = conn.execute(sa.select(event.c.detail).where(released_by(run_ids))).scalars()
+    return dict(Counter(str(json.loads(detail)["by"]) for detail in details))
 
 
 def _stopping(findings: list[Mapping[str, Any]]) -> list[Finding]:

@@ -125,7 +125,9 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
     from ingest.show import console
 
-    table = Table(*heads)
+    table = Table()
+    for head in heads:
+        table.add_column(head, overflow="fold")  # a number or a name cut short is worth nothing
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     console.print(table)

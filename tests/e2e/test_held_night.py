@@ -14,7 +14,9 @@ from night_home import AS_OF, NightHome
 
 import samplenight
 from ingest.cli import main
+from ingest.expectations import compare
 from ingest.ledger import Ledger, chain
+from ingest.model import State
 from ingest.night import discover, ingest, run_stage
 from samplenight import pdfpki, sealpki
 from sip.judge import bagit_valid
@@ -94,6 +96,17 @@ def test_every_held_record_leaves_by_decision_in_the_next_night(
     assert done["FIL-UNSCHEDULED"]["filing"]["matched_by"] == "ruling"
     with Ledger(night_home.home.database_url) as ledger, ledger.read() as conn:
         assert list(chain.verify(conn)) == []
+
+    # the night's own expectation was for the first night: what was decided since is no difference
+    with Ledger(night_home.home.database_url) as ledger:
+        assert compare(ledger, root / "expectations.json") == []
+        with ledger.begin() as tx:
+            tx.move(conflict, [State.ACKNOWLEDGED], State.HELD, "moved")
+            tx.move(first["id"], [State.ACKNOWLEDGED], State.HELD, "moved")
+        assert len(compare(ledger, root / "expectations.json")) == 1
+        with ledger.begin() as tx:
+            for record_id in (conflict, first["id"]):
+                tx.move(record_id, [State.HELD], State.ACKNOWLEDGED, "moved")
 
     # and what the ledger knows now can be asked
     capsys.readouterr()
