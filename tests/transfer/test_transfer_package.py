@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import json
+import subprocess
+import sys
 import zipfile
 from collections import Counter
 from collections.abc import Iterator
@@ -134,3 +137,13 @@ def test_the_note_reads_as_written() -> None:
     read = texts.read_note(texts.note(values), faults)
     assert (read["移交单位"], read["内容描述"], faults) == ("甲：乙=丙", "x y", [])
     assert "载体编号" not in read
+
+
+def test_an_auditor_needs_sip_alone(plan: TransferPlan, tmp_path: Path) -> None:
+    write_transfer(tmp_path / "good.zip", plan)
+    zipped(tmp_path / "bad.zip", bare(**{"目录文件.XML": None}))
+    command = [sys.executable, "-m", "sip.transfer", str(tmp_path / "good.zip"), str(tmp_path / "bad.zip"), "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    good, bad = (json.loads(line) for line in done.stdout.splitlines())
+    assert (done.returncode, good["valid"], bad["valid"]) == (1, True, False)
+    assert "TRF-CATALOGUE-MISSING" in {f["code"] for f in bad["findings"]}
