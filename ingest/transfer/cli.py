@@ -88,6 +88,8 @@ def _act(parser: argparse.ArgumentParser, func: Callable[[Home, Any, argparse.Na
     parser.add_argument("--home", type=Path, help="数据目录，默认 $GUIDANG_HOME 或 var/ / home folder")
 
     def run(args: argparse.Namespace) -> int:
+        from botocore.exceptions import BotoCoreError, ClientError
+
         from ingest.ledger import Ledger
         from ingest.transfer.deliver import DeliveryConflict
         from ingest.transfer.place import PlaceTaken
@@ -104,7 +106,7 @@ def _act(parser: argparse.ArgumentParser, func: Callable[[Home, Any, argparse.Na
         except (Refused, DeliveryConflict, PlaceTaken) as why:
             sys.stderr.write(f"{why}\n")
             return 1
-        except (SourceAltered, FormsNotInstalled, OSError) as why:
+        except (SourceAltered, FormsNotInstalled, OSError, BotoCoreError, ClientError) as why:
             sys.stderr.write(f"{why}\n")
             return 2
 
