@@ -40,8 +40,9 @@ class FolderTarget:
             self._compare(final, files)
             return str(final)
         self._folder.mkdir(parents=True, exist_ok=True)
+        for left in self._folder.glob(f".{transfer_id}-*.attempt"):  # of a process that was killed
+            shutil.rmtree(left, ignore_errors=True)
         attempt = self._folder / f".{transfer_id}-{os.getpid()}.attempt"
-        shutil.rmtree(attempt, ignore_errors=True)
         attempt.mkdir()
         try:
             for file in files:

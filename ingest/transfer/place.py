@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import os
 import shutil
@@ -41,8 +42,9 @@ def _to_folder(folder: Path, name: str, package: Path, papers: Mapping[str, Path
             )
         return str(final)
     folder.mkdir(parents=True, exist_ok=True)
+    for left in folder.glob(f".{glob.escape(name)}-*.attempt"):  # of a process that was killed
+        shutil.rmtree(left, ignore_errors=True)
     attempt = folder / f".{name}-{os.getpid()}.attempt"
-    shutil.rmtree(attempt, ignore_errors=True)
     try:
         for path, chunks in tree_files(package):
             _write(attempt / "content" / path, chunks, judged.digests.get(path))

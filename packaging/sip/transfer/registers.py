@@ -162,8 +162,8 @@ def handover_form(handover: Doc) -> Form:
             Heading("逐件摘要（归档时信息包的 SHA-256）"),
             Table(
                 [
-                    Column("序号", 0.9, Align.CENTER), Column("档号", 4.7), Column("电子文件号", 7.4),
-                    Column("字节数", 1.8, Align.RIGHT), Column("摘要", 10.2),
+                    Column("序号", 0.9, Align.CENTER), Column("档号", 4.7), Column("电子文件号", 7.2),
+                    Column("字节数", 1.8, Align.RIGHT), Column("摘要", 11.4),
                 ],
                 rows,
             ),
