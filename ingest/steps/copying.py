@@ -60,6 +60,22 @@ def sync(home: Home, ledger: Ledger) -> Synced:
     return out
 
 
+class NotSynced(Exception):
+    """Replicas lack packages still. Trying again may help; the text says what each said."""
+
+
+def nightly(home: Home | None = None) -> dict[str, int]:
+    """`sync` of this installation; copies made, by replica. Raises NotSynced while something is left, ConfigError."""
+    home = home or Home.of()
+    with Ledger(home.database_url) as ledger:
+        ledger.upgrade()
+        done = sync(home, ledger)
+    if done.trouble:
+        shown = "\n  ".join(f"{what}: {why}" for what, why in list(done.trouble.items())[:20])
+        raise NotSynced(f"{len(done.trouble)} 处未补齐，下次再试 / not filled, to be tried again:\n  {shown}")
+    return done.made
+
+
 def _lacking(ledger: Ledger, replica: str, after: tuple[str, str] | None) -> list[Mapping[str, Any]]:
     with ledger.read() as conn:
         return copies.lacking(conn, replica, _AT_ONCE, after)
