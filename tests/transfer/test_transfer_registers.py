@@ -21,7 +21,7 @@ CHECKS = [
     {"code": "YJ-1-1", "zh": "固化信息有效性检测", "nature": "authenticity", "result": "pass"},
     {"code": "YJ-2-1", "zh": "总件数相符性检测", "nature": "integrity", "result": "pass"},
     {"code": "YJ-3-1", "zh": "可读性检测", "nature": "usability", "result": "warn"},
-    {"code": "YJ-4-2", "zh": "病毒感染检测", "nature": "security", "result": "manual"},
+    {"code": "YJ-4-2", "zh": "病毒感染检测", "nature": "safety", "result": "manual"},
 ]
 
 
@@ -93,6 +93,13 @@ def test_with_a_receipt_both_columns_are_filled_and_say_who_confirmed(doc: dict[
     assert [r[2] for r in table.rows][:4] == ["合格", "合格", "合格（有备注）", "合格（含人工确认）"]
     (boxes,) = [b for b in form.blocks if isinstance(b, Signatures)]
     assert {"接收员", "馆员"} <= {b.name for b in boxes.boxes}
+
+
+def test_the_natures_are_those_of_the_check_items() -> None:
+    """A name that the engine does not use would leave a row of the register empty."""
+    from ingest.checks.items import Stage, results
+
+    assert all(registers.natures(results([], None, Stage.YJ)).values())
 
 
 def test_the_handover_form_names_the_digests(doc: dict[str, Any]) -> None:

@@ -19,7 +19,7 @@ _NATURES = (
     ("真实性检验", "authenticity"),
     ("完整性检验", "integrity"),
     ("可用性检验", "usability"),
-    ("安全性检验", "security"),
+    ("安全性检验", "safety"),
 )
 
 
@@ -81,7 +81,7 @@ def transfer_register(handover: Doc, checks: Sequence[Doc], receipt: Doc | None 
             Table([Column("检验内容", 3), Column("移交单位", 4, Align.CENTER), Column("接收单位", 4, Align.CENTER)], rows),
             Signatures(
                 [
-                    Signature("移交单位 填表人（签名）", names.get("made_by", "")),
+                    Signature("移交单位 填表人（签名）", names.get("made_by", ""), day(handover["as_of"])),
                     Signature("接收单位 填表人（签名）", (receipt or {}).get("received_by", "")),
                     Signature("移交单位 审核人（签名）", names.get("approved_by", ""), day(names.get("approved_at"))),
                     Signature("接收单位 审核人（签名）", decided.get("by", ""), day(decided.get("at"))),
