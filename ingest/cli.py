@@ -88,6 +88,8 @@ def _add_ingest(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 def _ingest(args: argparse.Namespace) -> int:
     from ingest import night, show
+    from ingest.audit.anchor import ChainBroken
+    from ingest.audit.timestamp import AuthorityAway
     from ingest.model import CST
     from ingest.stages import StageFailed, Wanted
 
@@ -99,7 +101,7 @@ def _ingest(args: argparse.Namespace) -> int:
     wanted = Wanted(source=args.source, cases=tuple(args.only_case))
     try:
         report = night.ingest(home, run_id, as_of, wanted, args.batch_size, show.stage_line)
-    except StageFailed as e:
+    except (StageFailed, ChainBroken, AuthorityAway) as e:
         print(e, file=sys.stderr)
         return 2
     if args.json:

@@ -40,6 +40,8 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 def _run(args: argparse.Namespace) -> int:
     """Exit 0 all whole, 1 findings, 2 copies that could not be read."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
     from ingest.audit import fixity
     from ingest.model import CST
 
@@ -54,7 +56,11 @@ def _run(args: argparse.Namespace) -> int:
         except fixity.AuditFailed as e:
             sys.stderr.write(f"{e}\n")
             trouble = 2
-    fixity.sample(home, run_id, args.sample)
+    try:
+        fixity.sample(home, run_id, args.sample)
+    except (ClientError, BotoCoreError) as e:
+        sys.stderr.write(f"存储不可用，未抽查 / the store is in trouble, nothing was sampled: {e}\n")
+        trouble = 2
     try:
         out = fixity.report(home, run_id, as_of)
     except fixity.Corruption as e:

@@ -114,6 +114,8 @@ def _tell(compared: Compared) -> None:
 
 
 def _anchor(args: argparse.Namespace) -> int:
+    from botocore.exceptions import BotoCoreError, ClientError
+
     from ingest import night
     from ingest.audit.anchor import ChainBroken
     from ingest.audit.timestamp import AuthorityAway
@@ -125,6 +127,8 @@ def _anchor(args: argparse.Namespace) -> int:
     except (ChainBroken, AuthorityAway) as e:
         sys.stderr.write(f"{e}\n")
         return 1 if isinstance(e, ChainBroken) else 2
+    except (ClientError, BotoCoreError) as e:
+        raise ConfigError(f"存储不可用，未签名 / the store cannot be reached, nothing was signed: {e}") from e
     for head in done["heads"]:
         _say(f"已签名 / signed: head {head['number']}，事件 / events {head['first']}…{head['seq']}")
     if not done["heads"]:
