@@ -38,8 +38,8 @@ def tables(home: NightHome) -> dict[str, Any]:
         if row["state"] in (
             "rejected",
             "duplicate",
-        ):  # of these the chain keeps the codes, not the words, nor the files
-            row |= {"findings": None, "files": None, "identity": None, "filing": None}
+        ):  # of these the chain keeps the codes, not words, titles, files
+            row |= {"findings": None, "files": None, "identity": None, "filing": None, "title": None}
     out["record"] = [{k: v for k, v in row.items() if k not in NOT_KEPT} for row in rows if row["state"] in FINAL]
     return out
 
