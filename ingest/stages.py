@@ -114,13 +114,14 @@ def discover(
     with ledger.begin() as tx:
         known = tx.known(listed)
     inside = listing.look_into(home, wanted.source, {i: d for i, d in listed.items() if i not in known})
+    troubles = {listed[i].agency: why for i, why in inside.away.items()}
     with ledger.begin() as tx:
-        visits.note(tx, run_id, as_of, [v.also(inside.away.get(v.agency)) for v in visited])
+        visits.note(tx, run_id, as_of, [v.also(troubles.get(v.agency)) for v in visited])
         known = tx.known(listed)  # another run may have been faster
         new = [
             (i, whole, d)
             for whole, delivery in listed.items()
-            if whole not in known and delivery.agency not in inside.away
+            if whole not in known and whole not in inside.away
             for i, d in _records_in(whole, delivery, inside.parts)
             if wanted.takes(d)
         ]

@@ -18,8 +18,8 @@ from ingest.ledger import Ledger
 from ingest.ledger.tables import record
 from ingest.model import State
 from ingest.profiles import Rooms, parts
-from ingest.settings import Home
-from ingest.sources import Delivery, open_source
+from ingest.settings import ConfigError, Home
+from ingest.sources import Delivery, SourceAway, open_source
 from ingest.sources.base import Place
 from ingest.steps import house
 from ingest.workers import Workers
@@ -27,8 +27,8 @@ from ingest.workers import Workers
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Inside:
-    """What new deliveries hold: ``parts`` by delivery id where there are several records; ``away`` by agency why its source could
-    not be read to its end, so that all of it is listed another time."""
+    """What new deliveries hold, by delivery id: ``parts`` where there are several records; ``away`` why one could not be read to its
+    end, so that it is listed another time."""
 
     parts: Mapping[str, list[str]]
     away: Mapping[str, str]
@@ -44,7 +44,7 @@ def look_into(home: Home, source: str, new: Mapping[str, Delivery]) -> Inside:
             for done in workers.map(work, jobs):
                 for d in done:
                     if d.error is not None:
-                        away[d.job["agency"]] = d.error
+                        away[d.job["id"]] = d.error
                     elif d.value is not None and d.value["parts"]:
                         inside[d.job["id"]] = d.value["parts"]
     return Inside(inside, away)
@@ -56,7 +56,12 @@ def work(home: Home, job: dict[str, Any]) -> dict[str, Any]:
     reader = open_source(home, agency, job["source"]).reader(job["location"])
     whole = home.containers / job["id"]
     with contextlib.ExitStack() as stack:
-        found = parts(reader, house.profiles(home), agency.raw, Rooms(whole, whole, stack), home.limits)
+        try:
+            found = parts(reader, house.profiles(home), agency.raw, Rooms(whole, whole, stack), home.limits)
+        except (SourceAway, OSError, ConfigError):
+            raise
+        except Exception:  # received as one record, it tells its trouble by itself and holds up no other
+            found = None
     return {"parts": found}
 
 

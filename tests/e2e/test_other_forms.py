@@ -11,6 +11,7 @@ import pytest
 from night_home import NightHome
 
 import samplenight
+from ingest.cli import main
 from sip.verify import verify
 
 for room in ("metadata", "checks", "profiles"):
@@ -49,7 +50,8 @@ def test_each_form_goes_through_a_night(night_home: NightHome, tmp_path: Path) -
     every = (Sent.of(folder) for folder in sorted(inbox.iterdir()))
     good = [s for s in every if s.case["case"]["matter"]["implementation_code"] != BY_HANDLING_ITEM][:UNIT_RECORDS]
     shutil.rmtree(root / "inbox")
-    deliver(inbox, "1 deployed", {"包.zip": zipped(deployed_files(good[0]), "gb18030")})
+    laid(inbox, {"1 包.zip": zipped(deployed_files(good[0]), "gb18030")})  # a file by itself, its mark beside it
+    (inbox / "1 包.zip_DONE").touch()
     deliver(inbox, "2 deployed open", deployed_files(good[1]))
     deliver(inbox, "3 eep", {"x.xml": exported_eep(good[2])})
     deliver(inbox, "4 eep of others", {"x.eep": foreign_eep(good[3])})
@@ -57,9 +59,17 @@ def test_each_form_goes_through_a_night(night_home: NightHome, tmp_path: Path) -
     deliver(inbox, "6 transfer", {"移交包.zip": zipped(dat93_files(good[5:7]))})
     deliver(inbox, "7 rows", gdbs_files("csv", "gb18030", given=good[7:9]))
     deliver(inbox, "8 batch", batch_files(good[9:11]))
+    faulty = {n: d for n, d in dat93_files(good[:2]).items() if "00002/" not in n}
+    deliver(inbox, "9 transfer without one item", faulty)
     laid(inbox, {"not complete.zip": b"PK"})
     night = night_home.run()
-    rows = night_home.records()
+    (whole,) = (r for r in night_home.records() if r["state"] == "rejected")  # all or nothing, one receipt
+    assert (whole["delivery"], [f["code"] for f in whole["findings"]]) == (
+        "9 transfer without one item",
+        ["PRF-ITEM-NO-FOLDER"],
+    )
+    assert (root / "outbox" / inbox.name / f"{whole['delivery']}.receipt.json").exists()
+    rows = [r for r in night_home.records() if r["state"] != "rejected"]
     undone = {r["delivery"]: [f for f in r["findings"] if f["severity"] in ("reject", "hold")] for r in rows}
     assert {name: found for name, found in undone.items() if found} == {}
     assert (len(rows), night.unfinished) == (UNIT_RECORDS, 0)
@@ -76,7 +86,11 @@ def test_each_form_goes_through_a_night(night_home: NightHome, tmp_path: Path) -
         target.write_bytes(b"".join(night_home.objects.stream(row["object_key"])))
         assert verify(target).valid
     assert not (root / "containers").exists() or not list((root / "containers").iterdir())
+    assert {p.name for p in (root / "outbox" / inbox.name).iterdir()} >= {f"{r['delivery']}.receipt.json" for r in rows}
+    for form, name in (("eep", "x.xml"), ("deployed", "x.zip")):
+        (tmp_path / form).mkdir()
+        assert main(["export", str(target), "--form", form, "-o", str(tmp_path / form / name)]) == 0
     before = night_home.stored()
     night_home.run("the next night")
-    assert len(night_home.records()) == UNIT_RECORDS
+    assert len(night_home.records()) == UNIT_RECORDS + 1
     assert night_home.stored() == before
