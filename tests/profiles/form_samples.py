@@ -133,7 +133,7 @@ def two() -> list[Sent]:
 
 def dat93_files(given: Sequence[Sent] | None = None) -> Files:
     """A transfer package of these items."""
-    items = {f"{ARCHIVAL}{n}": s for n, s in enumerate(given or two(), 1)}
+    items = {f"{s.case['record']['fonds_no']}{ARCHIVAL[4:]}{n}": s for n, s in enumerate(given or two(), 1)}
     codes = list(items)
     lines = "".join(
         f"<文件><顺序号>{n}</顺序号><档号>{code}</档号><责任者>{s.case['record']['author']}</责任者>"
@@ -148,7 +148,7 @@ def dat93_files(given: Sequence[Sent] | None = None) -> Files:
         "目录文件.XML": f'<?xml version="1.0" encoding="GB18030"?><文件目录>{lines}</文件目录>'.encode("gb18030"),
     }
     for code, s in items.items():
-        out |= {f"T001/ZY·XK/{code}/{name}": data for name, data in deployed_files(s).items()}
+        out |= {f"{code[:4]}/ZY·XK/{code}/{name}": data for name, data in deployed_files(s).items()}
     return out
 
 
