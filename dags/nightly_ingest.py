@@ -52,7 +52,7 @@ def nightly_ingest():
     def discover() -> list[str]:
         """List the night's deliveries into batches."""
         from ingest import night
-        from ingest.stages import Wanted
+        from ingest.discovery import Wanted
 
         context = get_current_context()
         run, params = context["dag_run"], context["params"]

@@ -90,8 +90,9 @@ def _ingest(args: argparse.Namespace) -> int:
     from ingest import night, show
     from ingest.audit.anchor import ChainBroken
     from ingest.audit.timestamp import AuthorityAway
+    from ingest.discovery import Wanted
     from ingest.model import CST
-    from ingest.stages import StageFailed, Wanted
+    from ingest.stages import StageFailed
 
     home = Home.of(args.home)
     as_of = args.as_of or dt.datetime.now(CST).replace(microsecond=0)

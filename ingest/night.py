@@ -8,13 +8,14 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from ingest import stages
+from ingest import discovery, stages
+from ingest.discovery import Wanted
 from ingest.ledger import Ledger
 from ingest.model import CST
 from ingest.report import NightReport, report
 from ingest.reporting import keep
 from ingest.settings import Home
-from ingest.stages import StageFailed, StageResult, Wanted
+from ingest.stages import StageFailed, StageResult
 from ingest.workers import Workers
 
 
@@ -25,7 +26,7 @@ def discover(
     home = home or Home.of()
     with Ledger(home.database_url) as ledger:
         ledger.upgrade()
-        return stages.discover(
+        return discovery.discover(
             home, ledger, run_id, as_of.astimezone(CST).isoformat(timespec="seconds"), wanted or Wanted(), batch_size
         )
 

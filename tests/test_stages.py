@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from ingest import stages
+from ingest import discovery
+from ingest.discovery import Wanted
 from ingest.ledger import Ledger
 from ingest.model import State
 from ingest.settings import ConfigError
 from ingest.sources import Delivery
-from ingest.stages import Wanted
 
 AS_OF = "2026-11-20T01:00:00+08:00"
 
@@ -45,8 +45,8 @@ def test_a_later_run_takes_up_what_is_undone_or_unanswered(
     with ledger.begin() as tx:
         for record in ("r1", "r2"):
             tx.move(record, [State.LISTED], state, "moved", receipt_at=tx.now if answered else None)
-    assert stages.open_batches(ledger, "run 2") == (["first"] if taken_up else [])
-    assert stages.open_batches(ledger, "run 1") == ["first"]
+    assert discovery.open_batches(ledger, "run 2") == (["first"] if taken_up else [])
+    assert discovery.open_batches(ledger, "run 1") == ["first"]
     ledger.close()
 
 
@@ -69,4 +69,4 @@ def test_the_same_listing_has_the_same_id_and_one_written_anew_another() -> None
     one = Delivery("a", "d", "/x", "1", dt.date(2026, 11, 20))
     again = Delivery("a", "d", "/x", "1", dt.date(2026, 11, 21))
     anew = Delivery("a", "d", "/x", "2", dt.date(2026, 11, 20))
-    assert stages.record_id(one) == stages.record_id(again) != stages.record_id(anew)
+    assert discovery.record_id(one) == discovery.record_id(again) != discovery.record_id(anew)
