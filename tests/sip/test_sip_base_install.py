@@ -21,7 +21,7 @@ import samplenight
 from sip.package import write_package
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-EXTRAS = {"airflow", "reportlab", "openpyxl", "fontTools", "paramiko", "pylopdf_fonts_zh_cn"}
+EXTRAS = {"airflow", "openpyxl", "fontTools", "paramiko", "pylopdf_fonts_zh_cn"}
 
 _GUARD = """
 import sys
