@@ -15,6 +15,7 @@ VERSIONS = ((0, 93), (0, 94), (0, 95), (0, 96), (0, 97), (1, 0))
 MANIFEST = re.compile(r"(tag)?manifest-([a-z0-9]+)\.txt")
 MANIFEST_LIKE = re.compile(r"(tag)?manifest-.*\.txt", re.IGNORECASE)
 
+_SLICE = 1 << 20
 _LINE_END = re.compile("\r\n|\r|\n")
 _VERSION_LINE = re.compile(r"BagIt-Version: (\d+)\.(\d+)")
 _ENCODING_LINE = re.compile(r"Tag-File-Character-Encoding: (\S+)")
@@ -63,6 +64,39 @@ def decode(data: bytes | bytearray, encoding: str, path: str, faults: list[Fault
     except UnicodeError:
         faults.append(fault("PKG-TAG-ENCODING", path, encoding=encoding))
         return None
+
+
+def decoded_lines(data: bytes | bytearray, encoding: str, path: str, faults: list[Fault]) -> Iterator[str] | None:
+    """`lines` of `decode`, without the whole text in memory: a manifest may be as long as its bag has files."""
+    try:
+        whole = len(data) < _SLICE or not all(True for _ in _texts(data, encoding))
+    except (UnicodeError, LookupError):  # bad text, or an encoding that cannot be read in slices
+        whole = True
+    if whole:
+        text = decode(data, encoding, path, faults)
+        return None if text is None else lines(text)
+    if data.startswith(codecs.BOM_UTF8) and codecs.lookup(encoding).name == "utf-8":
+        faults.append(fault("PKG-TAG-BOM", path))
+    return _lines_of(_texts(data, encoding))
+
+
+def _lines_of(texts: Iterator[str]) -> Iterator[str]:
+    rest = next(texts, "").removeprefix("\ufeff")
+    for more in texts:
+        rest += more
+        end = (
+            max(rest.rfind("\n"), rest.rfind("\r", 0, len(rest) - 1)) + 1
+        )  # a CR at the very end may be half of a CRLF
+        yield from lines(rest[:end])
+        rest = rest[end:]
+    yield from lines(rest)
+
+
+def _texts(data: bytes | bytearray, encoding: str) -> Iterator[str]:
+    decoder = codecs.getincrementaldecoder(encoding)()
+    for at in range(0, len(data), _SLICE):
+        if text := decoder.decode(bytes(data[at : at + _SLICE]), at + _SLICE >= len(data)):
+            yield text
 
 
 def declaration(data: bytes | bytearray, faults: list[Fault]) -> Declaration:
@@ -147,16 +181,19 @@ class Manifest:
     digests: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
-def manifest(text: str, path: str, version: tuple[int, int], present: Collection[str], faults: list[Fault]) -> Manifest:
-    """Read a manifest. ``present`` are the files of the bag: they decide what a doubtful spelling of older versions means. Given
-    as a mapping, its values are the strings to use for them, so that a hundred thousand paths are not kept once a manifest."""
+def manifest(
+    text: str | Iterator[str], path: str, version: tuple[int, int], present: Collection[str], faults: list[Fault]
+) -> Manifest:
+    """Read a manifest, its text or its lines. ``present`` are the files of the bag: they decide what a doubtful spelling of
+    older versions means. Given as a mapping, its values are the strings to use for them, so that a hundred thousand paths
+    are not kept once a manifest."""
     kind = MANIFEST.fullmatch(path)
     assert kind is not None
     same = present if isinstance(present, Mapping) else {}
     out = Manifest(path, kind[2], kind[1] is not None)
     digest = hasher(out.algorithm)
     width = digest.digest_size * 2 if digest else None
-    for number, line in enumerate(lines(text), 1):
+    for number, line in enumerate(lines(text) if isinstance(text, str) else text, 1):
         if not line.strip(" \t") or (line.startswith("#") and version < (1, 0)):
             continue
         parts = _MANIFEST_LINE.fullmatch(line)

@@ -175,8 +175,11 @@ class _Check:
         for path in sorted(p for p in self._files if "/" not in p and bagtext.MANIFEST_LIKE.fullmatch(p)):
             if not bagtext.MANIFEST.fullmatch(path):
                 self._say("PKG-MANIFEST-NAME", path)
-            elif (text := self._tag_text(path)) is not None:
-                self._manifests.append(bagtext.manifest(text, path, self._version, present, self._faults))
+            elif (data := self._tag_bytes(path)) is not None:
+                found = bagtext.decoded_lines(data, self._encoding, path, self._faults)
+                del data
+                if found is not None:
+                    self._manifests.append(bagtext.manifest(found, path, self._version, present, self._faults))
         payload = [m.algorithm for m in self._manifests if not m.is_tag]
         for m in self._manifests:
             if bagtext.hasher(m.algorithm) is None:

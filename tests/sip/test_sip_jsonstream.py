@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sip import canonical, jsonstream
+from sip import bagtext, canonical, jsonstream
+from sip.faults import Fault
 from sip.jsonstream import BadJson, members
 
 VALUES = st.recursive(
@@ -85,3 +86,26 @@ def test_rows_are_read_anew_each_time(tmp_path: Path) -> None:
     twice = rows.each(lambda row: row["n"] * 2)
     assert list(twice) == list(twice) == list(range(0, 10000, 2))
     assert next(iter(rows)) == {"n": 0}
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.sampled_from(["a", "档", "\r", "\n", "\r\n", "\ufeff", "  "]), max_size=12), st.integers(1, 5))
+def test_a_long_manifest_has_the_lines_that_its_whole_text_has(parts: list[str], size: int) -> None:
+    data = "".join(parts).encode()
+    said: list[Fault] = []
+    told: list[Fault] = []
+    whole = bagtext.decode(data, "UTF-8", "m", said)
+    assert whole is not None
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bagtext, "_SLICE", size)
+        found = bagtext.decoded_lines(data, "UTF-8", "m", told)
+        assert found is not None
+        assert list(found) == list(bagtext.lines(whole))
+    assert told == said
+
+
+def test_a_long_manifest_of_bad_text_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bagtext, "_SLICE", 2)
+    told: list[Fault] = []
+    assert bagtext.decoded_lines(b"abc\xff\n", "UTF-8", "m", told) is None
+    assert [f.code for f in told] == ["PKG-TAG-ENCODING"]
