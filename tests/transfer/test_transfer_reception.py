@@ -14,7 +14,10 @@ from transfer_samples import bare, code_of, plan_of, zipped
 
 from ingest.ledger import Ledger, chain
 from ingest.model import CST
+from ingest.servers.seaweed import StoreEndpoint
 from ingest.settings import Home
+from ingest.steps import house
+from ingest.store.config import StoreConfig, save
 from ingest.transfer import config, reception
 from ingest.transfer.deliver import DeliveryConflict, FolderTarget
 from ingest.transfer.sending import Refused
@@ -186,3 +189,16 @@ def test_a_broken_configuration_is_one_clear_error(given: str, archives: Home) -
     (archives.config / "transfer.json").write_text(given)
     with pytest.raises(ConfigError, match="transfer"):
         config.load(archives)
+
+
+def test_an_accepted_package_may_be_kept_in_the_store(archives: Home, tmp_path: Path, store: StoreEndpoint) -> None:
+    save(archives, StoreConfig(store.url, store.bucket, store.access_key, store.secret_key, store.region))
+    package = stranger(tmp_path / "t.zip")
+    with Ledger(archives.database_url) as ledger:
+        row = reception.receive(archives, ledger, package, target="store", by="接收员", now=NOW)
+    done = decide(archives, row["id"], True, "all")
+    assert (done["state"], done["target"]) == ("ACCEPTED", "store")
+    held = house.store(archives)
+    prefix = f"transfers/{row['id'][:16]}"
+    assert b"".join(held.stream(f"{prefix}/package.zip")) == package.read_bytes()
+    assert held.size(f"{prefix}/receipt.json")
