@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Iterable, Sequence
 
 from ingest.findings import Finding
+from ingest.model import CST
 from ingest.review.kept import Kept
 from ingest.schedule import Schedule
 from ingest.schedule.codes import code_lists
@@ -56,7 +58,7 @@ def history_rows(history: Iterable[ReviewEvent]) -> list[list[str]]:
             told = "；".join(
                 filter(None, (told, f"改动 {len(step.rows)} 条：{'、'.join(row[0] for row in step.rows[:10])}"))
             )
-        rows.append([step.at, _ACTS[step.action], step.by, step.via, status_words(step.status_after), told])
+        rows.append([_when(step.at), _ACTS[step.action], step.by, step.via, status_words(step.status_after), told])
     return rows
 
 
@@ -70,7 +72,7 @@ def brief(kept: Kept, stage: str, findings: Sequence[Finding], before: Schedule 
     sent = next(step for step in reversed(kept.history) if step.action == "submit")
     out += [
         f"《{schedule.name}》 全宗 {schedule.fonds_no} {_md(schedule.fonds_name)}，{len(schedule.categories)} 类 "
-        f"{len(schedule.entries)} 条；第 {kept.round} 次送审，{_md(sent.by)}，{sent.at}",
+        f"{len(schedule.entries)} 条；第 {kept.round} 次送审，{_md(sent.by)}，{_when(sent.at)}",
         f"拟施行日期 {schedule.effective_from or '未提出'}；文本 SHA-256 `{schedule.text_digest}`",
         "",
         _STAGES[stage],
@@ -99,8 +101,14 @@ def brief(kept: Kept, stage: str, findings: Sequence[Finding], before: Schedule 
             "该全宗没有施行过的版本，请通读全文：`guidang schedule export` / no version before: read the whole text"
         )
     out += ["", "### 经过 / history"]
-    out += [f"- {' '.join(_md(cell) for cell in row if cell)}" for row in history_rows(kept.history)[1:][-20:]]
+    shown = [[at, act, by, status, told] for at, act, by, _, status, told in history_rows(kept.history)[1:][-20:]]
+    out += [f"- {' '.join(_md(cell) for cell in row if cell)}" for row in shown]
     return "\n".join(out)
+
+
+def _when(at: str) -> str:
+    """A moment as people here read it: China time, to the minute."""
+    return dt.datetime.fromisoformat(at).astimezone(CST).strftime("%Y-%m-%d %H:%M")
 
 
 def _line(cells: Sequence[str]) -> str:
