@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from pathlib import PurePath
 
@@ -19,7 +20,7 @@ def read_schedule(content: bytes, name: str) -> Schedule:
     if form == ".csv":
         return read_csv(content, name)
     if form == ".xlsx":
-        from ingest.schedule.xlsxfile import read_xlsx  # openpyxl takes long to import
+        from ingest.schedule.xlsxfile import read_xlsx
 
         return read_xlsx(content, name)
     return parse_schedule(content, name)
@@ -40,5 +41,11 @@ def write_schedule(schedule: Schedule, name: str) -> bytes:
 def _form(name: str) -> str:
     form = PurePath(name).suffix.lower()
     if form not in FORMS:
-        raise ScheduleError([Finding("SCH-FILE", path=name, params={"reason": f"文件名应以 {'、'.join(FORMS)} 结尾"})])
+        raise _cannot(name, f"文件名应以 {'、'.join(FORMS)} 结尾")
+    if form == ".xlsx" and importlib.util.find_spec("openpyxl") is None:
+        raise _cannot(name, "没有安装 openpyxl，请安装 guidang[forms] / install guidang[forms]")
     return form
+
+
+def _cannot(name: str, reason: str) -> ScheduleError:
+    return ScheduleError([Finding("SCH-FILE", path=name, params={"reason": reason})])

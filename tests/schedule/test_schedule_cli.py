@@ -61,6 +61,17 @@ def test_lint_prints_findings_and_fails_on_those_to_mend(tmp_path: Path, capsys:
     assert {"SCH-SHORTENED", "SCH-SUPERIOR-SHORTER", "SCH-MATTER-UNREACHED"} <= codes
 
 
+def test_a_form_that_is_not_known_or_not_installed_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run("export", T001, "-o", tmp_path / "t.doc") == 1
+    assert "文件名应以" in capsys.readouterr().out
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert run("export", T001, "-o", tmp_path / "t.xlsx") == 1
+    assert "guidang[forms]" in capsys.readouterr().out
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_faulty_table_tells_rows_and_nothing_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     table, out = tmp_path / "t.csv", tmp_path / "t.json"
     run("export", T001, "-o", table)
