@@ -65,4 +65,4 @@ class Person(AirflowApi):
         deadline = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < deadline, (self._tasks(run) if run else None, self.import_errors())
-            time.sleep(0.2)
+            time.sleep(0.5)

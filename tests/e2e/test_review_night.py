@@ -45,7 +45,7 @@ FORM = {"approval_no": "南粤档审〔2026〕9号（测试）", "approval_org":
 def servers() -> Iterator[Supervisor]:
     with tempfile.TemporaryDirectory(prefix="gd") as folder:  # a short path, for the store's unix sockets
         home = Path(folder) / "home"
-        samplenight.make(home, count=6, faults=())
+        samplenight.make(home, count=5, faults=())
         with Supervisor(home, Ports.free()) as running:
             yield running
 
@@ -164,7 +164,7 @@ def test_from_a_workbook_into_force_and_the_next_night(
     deadline = time.monotonic() + 240
     while (state := servers.api.run_state("nightly_ingest", night)) not in ("success", "failed"):
         assert time.monotonic() < deadline, state
-        time.sleep(0.5)
+        time.sleep(1.0)
     home = Home(servers.home)
     with Ledger(home.database_url) as ledger, ledger.read() as conn:
         rows = [r for r in conn.execute(sa.select(record)) if r.filing]
