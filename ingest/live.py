@@ -24,7 +24,9 @@ from ingest.report import NightReport, released_by, report
 from ingest.servers.supervisor import Supervisor
 from ingest.settings import Home
 from ingest.show import STAGE_NAMES, console, summary
+from ingest.signatures import keeping
 from ingest.steps import judge
+from ingest.trust import acts
 from ingest.workers import Workers
 
 DAG = "nightly_ingest"
@@ -71,6 +73,24 @@ def _make_sample(home: Home, count: int) -> None:
         samplenight.make(
             home.root, count=count, progress=lambda done, total: progress.update(task, completed=done, total=total)
         )
+    _own_up(home)
+
+
+def _own_up(home: Home) -> None:
+    """The maker of the sample puts its test CAs in place as files; who brought them belongs into the chain."""
+    with Ledger(home.database_url) as ledger:
+        ledger.upgrade()
+        for item in keeping.items(home.trust, acts.history(ledger)):
+            if not item.provenance:
+                acts.add(
+                    home.trust,
+                    ledger,
+                    (home.trust / item.file).read_bytes(),
+                    kind=None if item.kind == "crl" else item.kind,
+                    by="guidang run",
+                    source="样例夜自己的测试 CA / the sample night's own test CA",
+                    at=dt.datetime.now(dt.UTC),
+                )
 
 
 def _trigger(supervisor: Supervisor) -> str:

@@ -103,13 +103,15 @@ def read_any(data: bytes) -> list[Entry]:
     return found
 
 
-def plan(folder: Path, data: bytes, *, kind: str | None, at: dt.datetime) -> list[Planned]:
+def plan(
+    folder: Path, data: bytes, *, kind: str | None, at: dt.datetime, history: History | None = None
+) -> list[Planned]:
     """What of ``data`` may enter the store at ``folder``; nothing is changed yet.
 
     ``kind`` ("anchor" or "intermediate") must be chosen for a certificate that is not self-issued or that shall be
     believed; None means: self-issued certificates are refused, others become intermediates. "crl" takes CRLs only. A CRL must
     be signed by an issuer that the store knows, not be of the future (more than a day after ``at``), and be newer than what the
-    store has (AlreadyThere). TrustError otherwise.
+    store has (AlreadyThere), or the very one that stands there without an act in ``history``. TrustError otherwise.
     """
     store = TrustStore.load(folder)
     certificates: list[Certificate] = []
@@ -117,7 +119,8 @@ def plan(folder: Path, data: bytes, *, kind: str | None, at: dt.datetime) -> lis
     for entry in read_any(data):
         if isinstance(entry, RevocationList):
             parents = (*store.named(entry.issuer), *(c for c in certificates if c.subject == entry.issuer))
-            planned.append(_planned_crl(store, entry, parents, at))
+            unrecorded = history is not None and not (entry.sha256 in history and history[entry.sha256].present)
+            planned.append(_planned_crl(store, entry, parents, at, unrecorded))
             continue
         chosen = kind or ("intermediate" if not entry.self_issued else None)
         if chosen is None:
@@ -133,7 +136,9 @@ def plan(folder: Path, data: bytes, *, kind: str | None, at: dt.datetime) -> lis
     return planned
 
 
-def _planned_crl(store: TrustStore, crl: RevocationList, parents: Iterable[Certificate], at: dt.datetime) -> Planned:
+def _planned_crl(
+    store: TrustStore, crl: RevocationList, parents: Iterable[Certificate], at: dt.datetime, unrecorded: bool
+) -> Planned:
     about = name_text(crl.issuer)
     if not any(revocation.crl_issued(crl, parent) for parent in parents):
         raise TrustError(
@@ -144,6 +149,8 @@ def _planned_crl(store: TrustStore, crl: RevocationList, parents: Iterable[Certi
         raise TrustError(f"{about} 的 CRL 出自将来 {crl.this_update.date()} / the CRL of {about} is of the future")
     scope = (crl.issuer, crl.points, crl.partial)
     others = [other for other in store.crls if (other.issuer, other.points, other.partial) == scope]
+    if unrecorded and any(other.sha256 == crl.sha256 for other in others):
+        return Planned("crl", crl)
     if any(other.this_update >= crl.this_update for other in others):
         raise AlreadyThere(f"{about} 的 CRL 库中已有同样新或更新的 / the store has this CRL of {about}, or a newer one")
     return Planned("crl", crl, tuple(o for o in others if o.entries.keys() <= crl.entries.keys()))
@@ -155,7 +162,15 @@ def _self_signed(certificate: Certificate) -> bool:
 
 
 def place(folder: Path, planned: Planned) -> None:
-    """Write the entry, whole or not at all; only then the files that it replaces go."""
+    """Write the entry, whole or not at all, where no file has it yet; only then the files that it replaces go."""
+    if not any(there.sha256 == planned.entry.sha256 for _, there in _stored(folder, planned.kind)):
+        _write(folder, planned)
+    for old in planned.replaces:
+        with contextlib.suppress(TrustError):  # in one file with others: an older CRL beside a newer one does no harm
+            discard(folder, planned.kind, old)
+
+
+def _write(folder: Path, planned: Planned) -> None:
     label = "X509 CRL" if planned.kind == "crl" else "CERTIFICATE"
     body = base64.encodebytes(planned.entry.raw).decode()
     home = folder / FOLDERS[planned.kind]
@@ -169,9 +184,6 @@ def place(folder: Path, planned: Planned) -> None:
     Path(temporary).chmod(0o644)
     Path(temporary).replace(target)
     _settle(home)
-    for old in planned.replaces:
-        with contextlib.suppress(TrustError):  # in one file with others: an older CRL beside a newer one does no harm
-            discard(folder, planned.kind, old)
 
 
 def discard(folder: Path, kind: str, entry: Entry) -> None:

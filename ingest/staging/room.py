@@ -23,7 +23,7 @@ def ensure_room(home: Home) -> None:
             f"{home.root} 只剩 {_gib(free)} GiB，少于 {_gib(home.limits.free_bytes)} GiB：先腾出空间（`guidang staging` 看谁占着），"
             f"再清除此任务重跑 / only {_gib(free)} GiB free: make room (`guidang staging` shows who holds what), then clear this task"
         )
-    used = sum(size_of(area) for area in (home.staging, home.packages))
+    used = sum(size_of(area) for area in (home.staging, home.containers, home.packages))
     if used > home.limits.staging_bytes:
         raise NoRoom(
             f"暂存区已有 {_gib(used)} GiB，超过限额 {_gib(home.limits.staging_bytes)} GiB：先处理待定件与故障"

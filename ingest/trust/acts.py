@@ -27,7 +27,7 @@ def add(
     folder: Path, ledger: Ledger, data: bytes, *, kind: str | None, by: str, source: str, at: dt.datetime, purpose: str = ""
 ) -> list[Planned]:  # fmt: skip
     """Put what ``data`` holds into the store at ``folder``, as `keeping.plan` allows; TrustError when it does not."""
-    planned = keeping.plan(folder, data, kind=kind, at=at)
+    planned = keeping.plan(folder, data, kind=kind, at=at, history=history(ledger))
     with ledger.begin() as tx:
         for one in planned:
             for old in one.replaces:

@@ -90,6 +90,19 @@ def test_a_file_that_nobody_added_is_named(kept: TrustHome) -> None:
     assert kept.run("check", "--days", "10") == 1
 
 
+def test_what_stands_there_without_an_act_is_recorded_where_it_stands(kept: TrustHome) -> None:
+    other = world("rsa")
+    for folder, raw in (("anchors", other.root.raw), ("intermediates", other.authority.raw), ("crls", other.crl)):
+        (kept.home.trust / folder / "copied.der").write_bytes(raw)
+    before = sorted(p.name for p in kept.home.trust.rglob("*.*"))
+    assert codes(kept) == {"no-provenance"}
+    assert (
+        kept.add("r", other.root.raw, "--anchor") == kept.add("a", other.authority.raw) == kept.add("c", other.crl) == 0
+    )
+    assert codes(kept) == set() and sorted(p.name for p in kept.home.trust.rglob("*.*")) == before
+    assert kept.add("c", other.crl) == 2  # recorded now: nothing new
+
+
 def _die(*_: object) -> None:
     raise KeyboardInterrupt
 
