@@ -124,6 +124,7 @@ def test_damage_is_red_offered_and_repaired_by_a_person_and_a_drill_passes(runni
 
     run = running.trigger(AUDIT, {"sample": 1})
     running.wait(lambda: running.states(AUDIT, run).get("offer") == "awaiting_input")
+    running.wait(lambda: running.states(AUDIT, run).get("report") in ("failed", "success"))
     assert running.states(AUDIT, run)["report"] == "failed"
     with Ledger(home.database_url) as ledger:
         assert [(d["object_key"], d["replica"]) for d in damaged(ledger)] == [(key, "second")]
