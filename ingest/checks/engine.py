@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,12 +34,25 @@ class StagingAltered(Exception):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class SignedWhole:
+    """A delivery that carries its own signature, kept whole: its ``name`` at the source, its ``path`` below the package's
+    metadata, the ``file`` where it stands now, and its size and SHA-256 (hex) as it came in."""
+
+    name: str
+    path: str
+    file: Path
+    size: int
+    sha256: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class CheckContext:
     """What a check may know besides the record: no clock, no network.
 
     ``as_of`` is the night's logical time (aware), ``agency`` the registry entry of the agency that delivered, ``trust`` the
     anchors against which signatures are judged, ``prior`` what receive found, ``scanner`` an anti-virus engine if there is one,
-    ``decisions`` what people decided about the record while it was held, ``lacks`` what the form of its delivery cannot carry.
+    ``decisions`` what people decided about the record while it was held, ``lacks`` what the form of its delivery cannot carry,
+    ``whole`` the delivery itself where it is signed.
     """
 
     as_of: dt.datetime
@@ -48,15 +62,16 @@ class CheckContext:
     scanner: virus.Scanner | None = None
     decisions: Sequence[Mapping[str, Any]] = ()
     lacks: frozenset[str] = frozenset()
+    whole: SignedWhole | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class CheckReport:
     """What the check stage found.
 
-    ``findings`` include receive's; ``items`` are the results by item of DA/T 70; ``signatures`` one verdict a file;
-    ``evidence`` certificates and revocation lists by name; ``formats`` by payload path; ``record`` the canonical record;
-    ``circumstances`` what the items' results rest on besides.
+    ``findings`` include receive's; ``items`` are the results by item of DA/T 70; ``signatures`` one verdict a file
+    and one on a delivery that is signed itself; ``evidence`` certificates and revocation lists by name; ``formats`` by payload
+    path; ``record`` the canonical record; ``circumstances`` what the items' results rest on besides.
     """
 
     findings: list[Finding]
@@ -107,6 +122,11 @@ def run(case: dict[str, Any], files: Sequence[StagedFile], base: Path, context: 
             beside = {"about_path": about[path].path} if path in about else {}
             signatures.append(report.verdict.as_json() | {"archived_path": path} | beside)
             evidence |= report.verdict.evidence_files()
+    if context.whole is not None:
+        verdict = check_whole(context.whole, context)
+        findings += verdict.findings(context.agency.get("policy", {}))
+        signatures.append(verdict.as_json() | {"metadata_path": context.whole.path})
+        evidence |= verdict.evidence_files()
     found = {path: report.format for path, report in reports.items()}
     findings = accepted.soften(findings, context.decisions)
     circumstances = Circumstances(engine)
@@ -183,6 +203,19 @@ def check_signature(
         *_as_declared(form, None, name, declared), *verdict.findings(context.agency.get("policy", {})),
     ]  # fmt: skip
     return FileReport(findings, found.as_json() | {"format": form.id, "zh": form.zh, "pages": None}, verdict)
+
+
+def check_whole(whole: SignedWhole, context: CheckContext) -> FileVerdict:
+    """The verdict on the signature that a delivery carries over itself. Raises StagingAltered."""
+    from ingest.signatures import verify_eep
+    from ingest.signatures.dispatch import MAX_STRUCTURE
+
+    if (size := whole.file.stat().st_size) != whole.size:
+        raise StagingAltered(f"{whole.file.name}: {size} bytes, received {whole.size}")
+    data = whole.file.read_bytes() if size <= MAX_STRUCTURE else None
+    if data is not None and hashlib.sha256(data).hexdigest() != whole.sha256:
+        raise StagingAltered(f"{whole.file.name}: SHA-256")
+    return verify_eep(data, whole.name, context.trust, context.as_of)
 
 
 def _pieces(path: Path) -> Iterator[bytes]:

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from ingest.checks.engine import SignedWhole
 from ingest.findings import Finding, Severity
 from ingest.metadata import strictjson
 from ingest.metadata.parts import rows, section, text
@@ -54,7 +55,7 @@ class PackagedRecord:
 
     ``base`` is the folder below which ``files`` stand; ``parts`` the metadata files that came with it; ``findings`` what was
     found on taking it out of the package. ``lacks`` are members that the form in which it was once delivered cannot carry;
-    ``accepted`` the findings of doubts that a person accepted when it was archived.
+    ``accepted`` the findings of doubts that a person accepted when it was archived; ``whole`` its delivery, where that is signed.
     """
 
     identifier: str
@@ -66,6 +67,7 @@ class PackagedRecord:
     findings: Sequence[Finding] = ()
     lacks: frozenset[str] = frozenset()
     accepted: Sequence[Finding] = ()
+    whole: SignedWhole | None = None
 
     @property
     def title(self) -> str:
@@ -120,7 +122,7 @@ def take_out(identifier: str, container: Container, members: Mapping[str, Item],
                 files.append(_written(container, item, base, staged, name, given.get(name, name)))
             except Damaged:
                 (base / staged).unlink(missing_ok=True)
-    about = section(case, "record")
+    about, form = section(case, "record"), _aside(container, members.get(_FORM))
     return PackagedRecord(
         text(about, "electronic_record_code") or identifier,
         text(about, "archival_code") or identifier,
@@ -129,10 +131,9 @@ def take_out(identifier: str, container: Container, members: Mapping[str, Item],
         base,
         frozenset(path for path in members if path.startswith("metadata/")),
         findings,
-        frozenset(
-            pointer for pointer in _list(_aside(container, members.get(_FORM)), "lacks") if isinstance(pointer, str)
-        ),
+        frozenset(pointer for pointer in _list(form, "lacks") if isinstance(pointer, str)),
         list(_accepted(_aside(container, members.get(_CHECKS)))),
+        _whole(container, members, section(form, "signed"), base),
     )
 
 
@@ -176,6 +177,21 @@ def _accepted(checks: dict[str, Any]) -> Iterator[Finding]:
     for row in _list(checks, "findings"):
         if isinstance(row, dict) and row.get("code") == _ACCEPTED and isinstance(params := row.get("params"), dict):
             yield Finding(_ACCEPTED, params={str(key): str(value) for key, value in params.items()})
+
+
+def _whole(
+    container: Container, members: Mapping[str, Item], said: Mapping[str, Any], base: Path
+) -> SignedWhole | None:
+    """The delivery that was kept whole for its signature; verification of the package names one that is missing or cut short."""
+    name, path = text(said, "name"), text(said, "path")
+    item = members.get(f"metadata/{path}")
+    if name is None or path is None or item is None:
+        return None
+    try:
+        file = _written(container, item, base, "whole", path, name)
+    except Damaged:
+        return None
+    return SignedWhole(name, path, base / file.staged, file.size, file.sha256)
 
 
 def _written(container: Container, item: Item, base: Path, staged: str, path: str, source: str) -> StagedFile:

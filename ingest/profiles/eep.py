@@ -1,5 +1,6 @@
 """DA/T 48 EEP: the elements make the record, the decoded documents are its files.
 
+One that carries its own signature is kept whole beside that, byte by byte: what was signed is the document, not the files in it.
 Of the case itself DA/T 48 says nothing. An EEP of ours brings it in its extension; one of another maker may bring a 基本信息元数据.xml
 among its documents, which is then read as the deployed form reads it; else the checks will say what is missing.
 """
@@ -7,6 +8,7 @@ among its documents, which is then read as the deployed form reads it; else the 
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -25,6 +27,8 @@ from sip import canonical, eep, extension
 from sip.deployed import BASE_INFO
 
 KEPT = "EEP元数据.xml"  # the document as given, its encoded contents left out: they are the files
+WHOLE = "EEP原件.xml"  # the document as given, to the last byte, where it is signed; its own name may be anything
+_SIGNATURES = {"电子签名", "锁定签名", "{http://www.w3.org/2000/09/xmldsig#}Signature"}
 
 
 class Decoded:
@@ -43,12 +47,44 @@ def deliver(
     source: BinaryIO, name: str, profile: Profile, base_info: Profile, into: Path, limits: Limits
 ) -> FormDelivery:
     """The record in the EEP ``source``; contents are decoded into the fresh folder ``into``. Raises BadForm."""
-    found = stream(source, into, name, limits)
+    with (into / WHOLE).open("wb") as file:
+        copied = _Copied(source, file, limits.file_bytes)
+        found = stream(copied, into, name, limits)
     judge.structure(found.root, "eep", name)
+    out = _delivered(found, name, profile, base_info, limits)
+    if not any(local(e) in _SIGNATURES or e.tag in _SIGNATURES for e in found.root.iter()):
+        (into / WHOLE).unlink()
+        return out
+    if copied.over:
+        raise BadForm(Finding("RCV-FILE-TOO-LARGE", path=name, params={"limit": str(limits.file_bytes)}))
+    with (into / WHOLE).open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        about = {"name": name, "path": f"as_given/{WHOLE}", "size": file.tell(), "sha256": digest}
+    return dataclasses.replace(out, signed={WHOLE: into / WHOLE}, profile={**out.profile, "signed": about})
+
+
+class _Copied:
+    """The document as it is read, copied to a file on the way: that it is signed shows only at its end, and a source is read
+    once. Beyond ``most`` bytes nothing is copied, and it is ``over``."""
+
+    def __init__(self, source: BinaryIO, file: BinaryIO, most: int) -> None:
+        self._source, self._file, self._left = source, file, most
+        self.over = False
+
+    def read(self, size: int, /) -> bytes:
+        piece = self._source.read(size)
+        self._left -= len(piece)
+        if self._left >= 0:
+            self._file.write(piece)
+        elif not self.over:
+            self.over = True
+            self._file.truncate(0)
+        return piece
+
+
+def _delivered(found: Streamed, name: str, profile: Profile, base_info: Profile, limits: Limits) -> FormDelivery:
     said, findings = _said(found, profile, name)
     files, documents = _named(found, said, name)
-    if any(strip.tag.endswith("}电子签名") or strip.tag == "电子签名" for strip in found.root.iter()):
-        findings.append(Finding("PRF-EEP-SIGNATURE", path=name))
     originals = {KEPT: etree.tostring(found.root, encoding="utf-8", xml_declaration=True)}
     tree = Decoded(files)
     if extension.NAME in files:
@@ -68,13 +104,14 @@ def deliver(
 
 def _said(found: Streamed, profile: Profile, name: str) -> tuple[eep.Document, list[Finding]]:
     findings: list[Finding] = []
-    entity = next(e for e in found.root.iter() if local(e) == "文件实体")
+    entity = next(e for e in found.root.iter() if local(e) == "文件实体")  # the first: that of 被签名对象
     texts = _paths(entity, stop="文件数据")
     findings += judge.obligations(profile, "entity", texts, set(_all_paths(entity)), name, "/文件实体")
     known = {r.element for r in eep.FORM["entity"]}
     documents = [_document(d) for d in entity.iter() if local(d) == "文档"]
+    covered = next(e for e in found.root if local(e) == "被签名对象")  # what stands beside it, nobody has signed
     blocks = {
-        section: [_paths(e) for e in found.root.iter() if local(e) == block]
+        section: [_paths(e) for e in covered.iter() if local(e) == block]
         for section, block in (("business", "业务实体"), ("agent", "机构人员实体"))
     }
     for section, rows in blocks.items():

@@ -12,7 +12,7 @@ import dataclasses
 import re
 import unicodedata
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, Protocol
 from xml.parsers import expat
 
 from lxml import etree
@@ -38,7 +38,11 @@ class Streamed:
     contents: list[Path]
 
 
-def stream(source: BinaryIO, into: Path, name: str, limits: Limits) -> Streamed:
+class Readable(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+
+def stream(source: Readable, into: Path, name: str, limits: Limits) -> Streamed:
     """Read ``source`` to its end; contents go to files in the fresh folder ``into``. Raises BadForm; ``name`` is for messages.
 
     A document that says it is secret before its first content is left there: not a byte of content is decoded.

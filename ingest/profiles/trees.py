@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from ingest.findings import Finding, Severity
@@ -213,7 +214,9 @@ class FormDelivery:
     """A record read from a foreign form, as a `DeliveryReader`: its case.json is made, its files are where they were.
 
     ``files`` maps each path of the record, and each file that no element names, to its name in ``tree``; ``originals`` are the
-    metadata files as given; ``profile`` says by which profile (id, version) it was read and what that form lacks.
+    metadata files as given; ``profile`` says by which profile (id, version) it was read and what that form lacks. Where the
+    delivery carries its own signature, ``signed`` is where it stands whole, by the name under which it is kept, and ``profile``
+    says under "signed" what it was (name, path in the package's metadata, size, sha256).
     """
 
     case: bytes
@@ -222,6 +225,7 @@ class FormDelivery:
     findings: list[Finding]
     originals: Mapping[str, bytes]
     profile: dict[str, Any]
+    signed: Mapping[str, Path] = dataclasses.field(default_factory=dict)
 
     def metadata(self, limit: int) -> bytes:
         if len(self.case) > limit:

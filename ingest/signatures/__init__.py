@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ingest.signatures.detached import detached_target, verify_detached
-    from ingest.signatures.dispatch import verify
+    from ingest.signatures.dispatch import verify, verify_eep
     from ingest.signatures.trust import TrustError, TrustPolicy, TrustStore
     from ingest.signatures.verdict import (
         Aspect,
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     )
 
 _HOMES = {
-    "detached_target": "detached", "verify_detached": "detached", "verify": "dispatch", "TrustError": "trust",
+    "detached_target": "detached", "verify_detached": "detached", "verify": "dispatch", "verify_eep": "dispatch", "TrustError": "trust",
     "TrustPolicy": "trust", "TrustStore": "trust", "Aspect": "verdict", "Cause": "verdict", "Effect": "verdict",
     "FileVerdict": "verdict", "Outcome": "verdict", "Result": "verdict", "SignatureVerdict": "verdict",
     "Verdict": "verdict", "worst": "verdict",
@@ -38,7 +38,7 @@ _HOMES = {
 
 __all__ = [
     "Aspect", "Cause", "Effect", "FileVerdict", "Outcome", "Result", "SignatureVerdict", "TrustError", "TrustPolicy",
-    "TrustStore", "Verdict", "detached_target", "verify", "verify_detached", "worst",
+    "TrustStore", "Verdict", "detached_target", "verify", "verify_detached", "verify_eep", "worst",
 ]  # fmt: skip
 
 

@@ -6,6 +6,7 @@ import dataclasses
 import datetime as dt
 import re
 from collections.abc import Callable
+from typing import TypeVar
 
 from ingest.signatures import cms, der, seals, ses
 from ingest.signatures.trust import TrustStore
@@ -33,11 +34,30 @@ def verify(data: bytes, name: str, trust: TrustStore, at: dt.datetime) -> FileVe
     clock is read). Bad content never raises: it is INVALID or INDETERMINATE with a code. A file of a format that carries
     no signatures, or without any, is UNSIGNED.
     """
+    return _safely(_verify, data, name, trust, at)
+
+
+def verify_eep(data: bytes | None, name: str, trust: TrustStore, at: dt.datetime) -> FileVerdict:
+    """Judge what a delivered EEP (DA/T 48) says of itself: its 电子签名块, XML-DSig, XAdES.
+
+    As `verify`, for a document of which it is known that it is signed: it is never UNSIGNED, whatever its namespaces look like.
+    ``data`` is None for one larger than `MAX_STRUCTURE`, which is not judged, and said so.
+    """
+    return _safely(_verify_eep, data, name, trust, at)
+
+
+_Data = TypeVar("_Data", bytes, bytes | None)
+
+
+def _safely(
+    judge: Callable[[_Data, str, TrustStore, dt.datetime], FileVerdict],
+    data: _Data, name: str, trust: TrustStore, at: dt.datetime,
+) -> FileVerdict:  # fmt: skip
     if at.tzinfo is None:
         raise ValueError("the moment of judging needs a time zone")
     at = at.astimezone(dt.UTC)
     try:
-        return _verify(data, name, trust, at)
+        return judge(data, name, trust, at)
     except (MemoryError, RecursionError) as error:
         cause = Cause("SIG-RESOURCES", Effect.INDETERMINATE, {"detail": type(error).__name__})
     except Exception as error:  # hostile content must not end a batch; the fuzzer counts this code as a failure
@@ -70,6 +90,18 @@ def _verify(data: bytes, name: str, trust: TrustStore, at: dt.datetime) -> FileV
             verdict = worst(v.verdict for v in verdicts)
             return FileVerdict(name, verdict, verdicts, (), trust.digest, at.isoformat())
     return FileVerdict(name, Verdict.UNSIGNED, (), (), trust.digest, at.isoformat())
+
+
+def _verify_eep(data: bytes | None, name: str, trust: TrustStore, at: dt.datetime) -> FileVerdict:
+    from ingest.signatures.xmlsig import verify_xml
+
+    if data is None:
+        cause = Cause("SIG-EEP-TOO-LARGE", Effect.INDETERMINATE, {"limit": str(MAX_STRUCTURE)})
+    elif (judged := verify_xml(data, name, trust, at)) is not None:
+        return judged
+    else:  # read by two parsers, and they do not agree that it is signed
+        cause = Cause("SIG-NOT-JUDGED", Effect.INDETERMINATE)
+    return FileVerdict(name, fold([cause]), (), (cause,), trust.digest, at.isoformat())
 
 
 def _with_cause(found: FileVerdict, cause: Cause) -> FileVerdict:

@@ -21,7 +21,7 @@ from ingest.signatures import der
 from ingest.signatures.certs import parse_certificate, parse_crl
 from ingest.signatures.cms import StreamContent
 from ingest.signatures.detached import verify_detached
-from ingest.signatures.dispatch import verify
+from ingest.signatures.dispatch import MAX_STRUCTURE, verify, verify_eep
 from ingest.signatures.trust import TrustPolicy, TrustStore
 from ingest.signatures.verdict import FileVerdict, Verdict, worst
 from sip.container import Container, Damaged, Folder, Item
@@ -36,8 +36,8 @@ _BROKEN = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
 
 
 def summary(verdicts: Sequence[Mapping[str, Any]], store: TrustStore, as_of: str) -> dict[str, Any]:
-    """signatures.json of a record: ``verdicts`` are `FileVerdict.as_json` each with its ``archived_path``, and the record's
-    own verdict is the worst of theirs."""
+    """signatures.json of a record: ``verdicts`` are `FileVerdict.as_json` each with its ``archived_path``, or, for a
+    delivery that was signed as a whole, its ``metadata_path``; the record's own verdict is the worst of theirs."""
     used = {name.removesuffix(".cer") for v in verdicts for s in v["signatures"] for name in s["evidence_files"]}
     return {
         "schema": SCHEMA,
@@ -72,7 +72,8 @@ class Rejudged:
 
 
 def rejudge(source: Path | BinaryIO | RawIOBase) -> Rejudged:
-    """Judge the content files of a package again with nothing but the evidence in it: no net, no clock, no trust store.
+    """Judge the content files of a package, and a delivery kept whole for its signature,
+    again with nothing but the evidence in it: no net, no clock, no trust store.
 
     ``source`` is a package (ZIP) or an unpacked one (folder), by path or as an open, seekable binary file (far ones:
     `sip.remote.RangeFile`). Whatever is wrong with the content becomes a finding. OSError when it cannot be read. Call it in
@@ -140,11 +141,15 @@ class _Again:
         )
 
     def _judge(self, entry: Mapping[str, Any], store: TrustStore) -> FileVerdict | None:
-        path, name = str(entry["archived_path"]), str(entry["path"])
+        whole = "metadata_path" in entry  # the delivery as given, which is signed itself
+        path, name = str(entry["metadata_path" if whole else "archived_path"]), str(entry["path"])
         at = dt.datetime.fromisoformat(entry["judged_at"])
         try:
-            item = self._item(path)
-            if "about" in entry:
+            item = self._item(path, "metadata" if whole else "data")
+            if whole:
+                large = item.size > MAX_STRUCTURE
+                found = verify_eep(None if large else self._read(item, MAX_STRUCTURE), name, store, at)
+            elif "about" in entry:
                 target = self._item(str(entry["about_path"]))
                 content = StreamContent(lambda: self._container.chunks(target), target.size)
                 found = verify_detached(self._read(item, MAX_JUDGED), content, name, store, at, entry["about"])
@@ -164,10 +169,10 @@ class _Again:
             self._findings.append(Finding("EVI-REASONS-DIFFER", path=path, params=reasons))
         return found
 
-    def _item(self, archived: str) -> Item:
-        if f"data/{archived}" not in self._items:
-            raise KeyError(f"data/{archived}")
-        return self._items[f"data/{archived}"]
+    def _item(self, path: str, below: str = "data") -> Item:
+        if f"{below}/{path}" not in self._items:
+            raise KeyError(f"{below}/{path}")
+        return self._items[f"{below}/{path}"]
 
     def _read(self, item: Item, limit: int) -> bytes:
         return b"".join(_limited(self._container.chunks(item), limit))

@@ -54,7 +54,8 @@ def verify_xml(data: bytes, name: str, store: TrustStore, at: dt.datetime) -> Fi
         root = parse_xml(data, name, large=True)
         found = [(e, True) for e in root.iter(f"{{{DS}}}Signature")]
         found += [(e, False) for e in descendants(root, "电子签名") if not len(found) > MAX_SIGNATURES]
-        if not found:
+        locked = bool(descendants(root, "锁定签名"))
+        if not found and not locked:
             return None
         if len(found) > MAX_SIGNATURES:
             raise PackageError("SIG-XML-BROKEN", f"{len(found)} signatures")
@@ -70,7 +71,9 @@ def verify_xml(data: bytes, name: str, store: TrustStore, at: dt.datetime) -> Fi
         except (der.DerError, PackageError, ValueError) as error:
             judge.fail(Aspect.CRYPTOGRAPHY, "SIG-VALUE-BROKEN", detail=str(error)[:200])
     verdicts = tuple(judge.verdict() for judge in judges)
-    return FileVerdict(name, worst(v.verdict for v in verdicts), verdicts, (), store.digest, at.isoformat())
+    causes = (Cause("SIG-EEP-LOCK", Effect.INDETERMINATE),) if locked else ()
+    verdict = worst([*(v.verdict for v in verdicts), *(fold([cause]) for cause in causes)])
+    return FileVerdict(name, verdict, verdicts, causes, store.digest, at.isoformat())
 
 
 def canonical(element: etree._Element, method: str, prefixes: Sequence[str] = ()) -> bytes:

@@ -13,6 +13,7 @@ from typing import Any
 
 from ingest.checks import CheckContext, StagingAltered
 from ingest.checks import run as run_checks
+from ingest.checks.engine import SignedWhole
 from ingest.checks.items import sheet
 from ingest.metadata import strictjson
 from ingest.model import StagedFile
@@ -20,7 +21,7 @@ from ingest.settings import Home
 from ingest.signatures import evidence
 from ingest.sources.base import METADATA
 from ingest.steps import house
-from ingest.steps.receive import FORM, findings_of, staged
+from ingest.steps.receive import FORM, GIVEN, findings_of, staged
 from sip import canonical
 
 RECORD, CHECKS, SIGNATURES, EVIDENCE = "record.json", "checks.json", "signatures.json", "evidence"
@@ -30,6 +31,16 @@ def lacks(base: Path) -> frozenset[str]:
     """What the form of a staged delivery cannot carry, as receive left it; nothing for our own case.json."""
     form = base / FORM
     return frozenset(strictjson.loads(form.read_bytes())["lacks"]) if form.exists() else frozenset()
+
+
+def whole(base: Path) -> SignedWhole | None:
+    """The delivery itself, kept whole where it carries its own signature, as receive left it."""
+    form = base / FORM
+    said = strictjson.loads(form.read_bytes()).get("signed") if form.exists() else None
+    if said is None:
+        return None
+    kept = base / GIVEN / said["path"].rpartition("/")[2]
+    return SignedWhole(said["name"], said["path"], kept, said["size"], said["sha256"])
 
 
 def work(home: Home, job: dict[str, Any]) -> dict[str, Any]:
@@ -44,6 +55,7 @@ def work(home: Home, job: dict[str, Any]) -> dict[str, Any]:
         scanner=house.scanner(),
         decisions=[d for d in job["decisions"] or () if d["content"] == job["content_digest"]],
         lacks=lacks(base),
+        whole=whole(base),
     )
     try:
         report = run_checks(strictjson.loads((base / METADATA).read_bytes()), files, base, context)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import json
 import os
 import tempfile
@@ -85,8 +86,9 @@ def plan(job: Mapping[str, Any], base: Path, agency: Agency, scratch: Path) -> P
     for item in sorted((base / check.EVIDENCE).iterdir()):
         tags[f"{check.EVIDENCE}/{item.name}"] = item.read_bytes()
     if (base / GIVEN).is_dir():  # delivered in another form than case.json: its metadata as given
+        _as_received(base)
         for item in sorted((base / GIVEN).iterdir()):
-            tags[f"as_given/{item.name}"] = item.read_bytes()
+            tags[f"as_given/{item.name}"] = _small_or_path(item)
         tags["as_given/form.json"] = (base / FORM).read_bytes()
     return PackagePlan(
         identifier=filing.electronic_record_code,
@@ -116,6 +118,15 @@ def _record(path: Path, large: bool) -> tuple[dict[str, Any], list[Any] | Rows]:
 
 def _small_or_path(path: Path) -> bytes | Path:
     return path if path.stat().st_size > _IN_MEMORY else path.read_bytes()
+
+
+def _as_received(base: Path) -> None:
+    """Raises FixityError where a delivery kept whole for its signature is not the one that was received: it could never be
+    verified again."""
+    if (whole := check.whole(base)) is not None:
+        with whole.file.open("rb") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() != whole.sha256:
+                raise FixityError(whole.path, "SHA-256")
 
 
 def _payload(files: list[dict[str, Any]], base: Path) -> list[PayloadFile]:

@@ -130,7 +130,7 @@ def _receive_form(reader: DeliveryReader, into: Path, limits: Limits, context: C
             raw = opened.metadata(limits.metadata_bytes)
         except ValueError as e:
             return _ended(Finding("RCV-JSON-BROKEN", path=METADATA, params={"reason": str(e)}))
-        out = _take(opened, raw, into, limits)
+        out = _take(opened, raw, into, limits, opened.profile.get("signed", {}).get("sha256", ""))
     _keep(opened, into)
     shutil.rmtree(work)
     return dataclasses.replace(out, findings=[*opened.findings, *out.findings])
@@ -141,11 +141,14 @@ def _keep(opened: FormDelivery, into: Path) -> None:
     (into / GIVEN).mkdir()
     for name, data in opened.originals.items():
         (into / GIVEN / name).write_bytes(data)
+    for name, path in opened.signed.items():
+        path.replace(into / GIVEN / name)
     (into / FORM).write_bytes(canonical.dumps(opened.profile))
 
 
-def _take(reader: DeliveryReader, raw: bytes, into: Path, limits: Limits) -> Received:
-    """Receive what ``raw``, the case.json, names. The rest of `receive`, alike for all forms."""
+def _take(reader: DeliveryReader, raw: bytes, into: Path, limits: Limits, signed: str = "") -> Received:
+    """Receive what ``raw``, the case.json, names. The rest of `receive`, alike for all forms. ``signed`` is the SHA-256 of a
+    delivery that carries its own signature."""
     try:
         head = envelope(strictjson.loads(raw))
     except strictjson.BadJson as e:
@@ -162,7 +165,7 @@ def _take(reader: DeliveryReader, raw: bytes, into: Path, limits: Limits) -> Rec
         findings, files = _fetch(reader, head, into, limits)
     except DeliveryGone:
         return _ended(Finding("RCV-DELIVERY-VANISHED"), head)
-    return Received(findings, files, head.case_no, head.version, _content_digest(raw, files))
+    return Received(findings, files, head.case_no, head.version, _content_digest(raw, files, signed))
 
 
 def _ended(finding: Finding, head: Envelope | None = None) -> Received:
@@ -284,11 +287,14 @@ def _shown(name: str) -> str:
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
-def _content_digest(raw: bytes, files: Iterable[StagedFile]) -> str:
-    """SHA-256 over what was delivered: two deliveries with the same digest are the same delivery."""
+def _content_digest(raw: bytes, files: Iterable[StagedFile], signed: str) -> str:
+    """SHA-256 over what was delivered: two deliveries with the same digest are the same delivery. The same content signed anew
+    is another one: what was decided on the old signature does not hold for it."""
     digest = hashlib.sha256(hashlib.sha256(raw).digest())
     for f in sorted(files, key=lambda f: f.path):
         digest.update(f"{f.sha256}  {f.path}\n".encode())
+    if signed:
+        digest.update(f"{signed}\n".encode())
     return digest.hexdigest()
 
 

@@ -38,7 +38,10 @@ def judged(
     if out.final:
         return {f.code for f in out.findings}, {}, {}
     case = json.loads((into / "case.json").read_bytes())
-    context = CheckContext(as_of, AGENCY, TrustStore.load(tmp_path / "trust"), out.findings, lacks=check.lacks(into))
+    context = CheckContext(
+        as_of, AGENCY, TrustStore.load(tmp_path / "trust"), out.findings,
+        lacks=check.lacks(into), whole=check.whole(into),
+    )  # fmt: skip
     report = run(case, out.files, into, context)
     return {f.code for f in report.findings}, report.record, {f.path: (into / f.staged).read_bytes() for f in out.files}
 

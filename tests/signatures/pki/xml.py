@@ -45,7 +45,8 @@ def b64(data: bytes) -> str:
 
 
 def _tree(text: str | bytes) -> etree._Element:
-    return etree.fromstring(text, etree.XMLParser(huge_tree=True))
+    raw = text.encode() if isinstance(text, str) else text
+    return etree.fromstring(raw, etree.XMLParser(huge_tree=True))
 
 
 def c14n(element: etree._Element, form: str) -> bytes:
@@ -90,7 +91,8 @@ def enveloped(holder: Holder, family: str, style: XmlStyle | None = None, body: 
             f'<Signature xmlns="{DS}" Id="sig">{info}<SignatureValue>{value}</SignatureValue>'
             f"<KeyInfo>{certificate}</KeyInfo>{properties}</Signature>"
         )
-        return body.replace("</case>", signature + "</case>").encode()
+        end = body.rindex("</")
+        return (body[:end] + signature + body[end:]).encode()
 
     if style.xades and style.sign_properties:
         draft = _tree(whole(references, ""))
@@ -116,14 +118,16 @@ def eep(holder: Holder, *, rule: str = "c14n", as_cms: bool = False) -> bytes:
     """A DA/T 48 package whose 被签名对象 is signed in canonical form, or as the bytes stand (``rule="raw"``)."""
     target = '<被签名对象 eep版本="2009">\n <封装包类型>原始型</封装包类型><题名>许可  决定</题名>\n</被签名对象>'
     namespace = "http://www.saac.gov.cn/standards/ERM/encapsulation"
+    head = f'<?xml version="1.0" encoding="UTF-8"?><电子文件封装包 xmlns="{namespace}"><版本>2009</版本>'
+    return eep_signed(f"{head}{target}</电子文件封装包>", holder, rule=rule, as_cms=as_cms)
 
-    def whole(block: str) -> bytes:
-        head = f'<?xml version="1.0" encoding="UTF-8"?><电子文件封装包 xmlns="{namespace}"><版本>2009</版本>'
-        return f"{head}{target}{block}</电子文件封装包>".encode()
 
-    message = target.encode()
+def eep_signed(body: str, holder: Holder, *, rule: str = "c14n", as_cms: bool = False) -> bytes:
+    """The unsigned EEP ``body`` with the 电子签名块 of ``holder`` after its 被签名对象."""
+    start, end = body.index("<被签名对象"), body.index("</被签名对象>") + len("</被签名对象>")
+    message = body[start:end].encode()
     if rule == "c14n":
-        element = _tree(whole(""))[1]
+        element = next(e for e in _tree(body) if str(e.tag).endswith("被签名对象"))
         message = c14n(element, INC)
     value = signed_data(holder, message, Style(gm=True)) if as_cms else holder.key.sign(message)
     block = (
@@ -131,4 +135,4 @@ def eep(holder: Holder, *, rule: str = "c14n", as_cms: bool = False) -> bytes:
         f"<签名时间>2026-06-01T12:00:00</签名时间><签名人>{holder.common}</签名人><签名结果>{b64(value)}</签名结果>"
         f"<证书块><证书>{b64(holder.raw)}</证书></证书块><签名算法标识>SM2-SM3</签名算法标识></电子签名></电子签名块>"
     )
-    return whole(block)
+    return (body[:end] + block + body[end:]).encode()
