@@ -1,4 +1,4 @@
-"""What stands in staging and among the packages on their way, record by record."""
+"""What stands in staging and among the packages on their way, record by record; and fetched ZIPs, delivery by delivery."""
 
 from __future__ import annotations
 
@@ -16,12 +16,14 @@ from ingest.ledger.tables import record
 from ingest.model import State
 from ingest.settings import Home
 from ingest.staging.room import size_of
+from ingest.steps.listing import waiting_for
 from ingest.steps.receive import findings_of
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Holding:
-    """What one record has in staging. ``why`` is the state it waits in, with what it waits for; empty for an orphan."""
+    """What one record has in staging, or a fetched ZIP, whose ``record`` is the id under which it was opened. ``why`` is the
+    state it waits in, with what it waits for; empty for an orphan."""
 
     path: Path
     bytes: int
@@ -50,7 +52,7 @@ def holdings(home: Home, ledger: Ledger) -> list[Holding]:
         for start in range(0, len(ids), 500):
             some = sa.select(record).where(record.c.id.in_(ids[start : start + 500]))
             rows |= {row.id: row for row in conn.execute(some)}
-    out = []
+        out = list(_containers(home, conn))
     for path, record_id in found:
         if (row := rows.get(record_id)) is None:
             out.append(Holding(path, size_of(path), record_id))
@@ -81,6 +83,21 @@ def _found(home: Home) -> Iterator[tuple[Path, str]]:
             for path in sorted(batch.iterdir()) if batch.is_dir() else ():
                 name = path.name.removeprefix(".")
                 yield path, name.partition("-")[0].partition(".")[0]
+
+
+def _containers(home: Home, conn: sa.Connection) -> Iterator[Holding]:
+    """The fetched ZIPs: each is needed until every record in it is received."""
+    if not home.containers.is_dir():
+        return
+    waiting = waiting_for(conn)
+    for path in sorted(home.containers.iterdir()):
+        if rows := waiting.get(path.name):
+            first = next((row for row in rows if row.last_error), rows[0])
+            why = f"{_why(first)}；待接收 {len(rows)} 件 / {len(rows)} to be received"
+            about = (first.agency, first.delivery, first.state, why, first.updated_at)
+            yield Holding(path, size_of(path), path.name, *about)
+        else:
+            yield Holding(path, size_of(path), path.name)
 
 
 def _why(row: Any) -> str:

@@ -65,13 +65,22 @@ def work(home: Home, job: dict[str, Any]) -> dict[str, Any]:
     return {"parts": found}
 
 
+def waiting_for(conn: sa.Connection) -> dict[str, list[sa.Row[Any]]]:
+    """The records that are still to be received, in order, by the name of the folder that their fetched ZIP stands in."""
+    out: dict[str, list[sa.Row[Any]]] = {}
+    names = ("id", "agency", "delivery", "location", "state", "last_error", "updated_at")
+    rows = sa.select(*(record.c[name] for name in names)).where(record.c.state == State.LISTED.value)
+    for row in conn.execute(rows.order_by(record.c.id)):
+        out.setdefault(Place.of(row.location).container or row.id, []).append(row)
+    return out
+
+
 def sweep(home: Home, ledger: Ledger) -> None:
     """Remove the fetched ZIPs of which every record has been received."""
     if not home.containers.is_dir():
         return
     with ledger.read() as conn:
-        rows = conn.execute(sa.select(record.c.id, record.c.location).where(record.c.state == State.LISTED.value)).all()
-    wanted = {name for row in rows for name in (row.id, Place.of(row.location).container)}
+        wanted = waiting_for(conn)
     for folder in home.containers.iterdir():
         if folder.name not in wanted:
             shutil.rmtree(folder, ignore_errors=True)

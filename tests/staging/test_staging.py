@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,8 +15,10 @@ from ingest.findings import Finding
 from ingest.ledger import Ledger
 from ingest.model import State
 from ingest.settings import Home
+from ingest.sources.base import Delivery, part_of
 from ingest.staging.holdings import Holding, holdings, remove_orphans
 from ingest.staging.room import size_of
+from ingest.steps.listing import sweep
 from ingest.workers import Workers
 
 AS_OF = "2026-11-20T01:00:00+08:00"
@@ -67,6 +70,27 @@ def test_each_thing_in_staging_is_told_with_whose_it_is_and_why(home: Path, ledg
     assert {h.record for h in found if h.orphan} == {"done", "nobody"}
     assert remove_orphans(found) == 105
     assert {h.record for h in holdings(at, ledger)} == {"held", "working", "untold"} and not stranger.exists()
+
+
+def test_a_fetched_zip_is_told_with_the_records_that_wait_for_it(home: Path, ledger: Ledger) -> None:
+    at = Home.of(home)
+    places = {"p1": "/batch.zip", "p2": "/batch.zip", "p3": "/batch.zip", "alone": "/one.zip"}
+    rows = [{"id": i, "source": "", "agency": "a", "delivery": f"d-{i}", "location": loc if i == "alone" else
+             part_of(Delivery("a", "d", loc, "f", dt.date(2026, 11, 20)), "opened", i).location} for i, loc in places.items()]  # fmt: skip
+    with ledger.begin() as tx:
+        tx.add_batch("b", "run", AS_OF, rows)
+        tx.move("p1", [State.LISTED], State.RECEIVED, "received")
+        tx.fail("p3", "receive", "OSError: disk")
+    for number, name in enumerate(("opened", "alone", "forgotten"), 1):
+        (at.containers / name).mkdir(parents=True)
+        (at.containers / name / "content.zip").write_bytes(b"x" * number)
+    found = by_record(holdings(at, ledger))
+    assert {name: (h.bytes, h.delivery, h.orphan) for name, h in found.items()} == {
+        "opened": (1, "d-p3", False), "alone": (2, "d-alone", False), "forgotten": (3, "", True),
+    }  # fmt: skip
+    assert "OSError: disk" in found["opened"].why and "待接收 2 件" in found["opened"].why
+    sweep(at, ledger)  # what a night removes by itself is exactly what is told as nobody's
+    assert sorted(p.name for p in at.containers.iterdir()) == ["alone", "opened"]
 
 
 def test_the_command_lists_and_removes(home: Path, ledger: Ledger, capsys: pytest.CaptureFixture[str]) -> None:
