@@ -160,7 +160,7 @@ class _Windows:
         self._at = 0
         self._have = memoryview(b"")
 
-    def read(self, size: int) -> memoryview:
+    def read(self, size: int) -> bytes:
         if not self._have and self._at < self._size:
             end = min(self._at + _WINDOW, self._size)
             chunks = [(at, min(_REQUEST, end - at)) for at in range(self._at, end, _REQUEST)]
@@ -168,7 +168,7 @@ class _Windows:
             self._at = end if len(data) == end - self._at else self._size  # shorter: it is another file by now
             self._have = memoryview(data)
         out, self._have = self._have[:size], self._have[size:]
-        return out
+        return bytes(out)
 
     def close(self) -> None:
         self._file.close()

@@ -162,14 +162,22 @@ class SteadyFile(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
+    def read(self, size: int | None = -1) -> bytes:
+        """As of any file; of a given size without the copies that RawIOBase makes."""
+        return super().read() if size is None or size < 0 else self._chunk(size)
+
     def readinto(self, buffer: Any) -> int:
-        if time.monotonic() > self.until:
-            raise SourceAway(self._name, "太慢，稍后再取 / too slow; it is taken later")
-        chunk = self._safely(lambda: self._file.read(len(buffer)))
-        if not chunk and self._safely(self._state) != self._before:
-            raise StillWriting(self._name)
+        chunk = self._chunk(len(buffer))
         buffer[: len(chunk)] = chunk
         return len(chunk)
+
+    def _chunk(self, size: int) -> bytes:
+        if time.monotonic() > self.until:
+            raise SourceAway(self._name, "太慢，稍后再取 / too slow; it is taken later")
+        chunk: bytes = self._safely(lambda: self._file.read(size))
+        if not chunk and size and self._safely(self._state) != self._before:
+            raise StillWriting(self._name)
+        return chunk
 
     def close(self) -> None:
         if not self.closed:
