@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
+
+from ingest.transfer.disk import digest_of, sync
 
 RECEIPT_SUFFIX = ".receipt.json"
 
@@ -47,10 +48,10 @@ class FolderTarget:
         try:
             for file in files:
                 shutil.copyfile(file, attempt / file.name)
-                _sync(attempt / file.name)
+                sync(attempt / file.name)
             self._compare(attempt, files)  # read back: a full disk or a bad cable is found here, not by the archives
             attempt.rename(final)
-            _sync(self._folder)
+            sync(self._folder)
         finally:
             shutil.rmtree(attempt, ignore_errors=True)
         return str(final)
@@ -58,7 +59,7 @@ class FolderTarget:
     def _compare(self, there: Path, files: Sequence[Path]) -> None:
         for file in files:
             copy = there / file.name
-            if not copy.is_file() or _digest(copy) != _digest(file):
+            if not copy.is_file() or digest_of(copy) != digest_of(file):
                 raise DeliveryConflict(
                     f"{copy} 与要移交的不同，未覆盖；请核实后移走它再送 / {copy} is another file: look at it, move it away, send again"
                 )
@@ -66,16 +67,3 @@ class FolderTarget:
     def receipt(self, transfer_id: str) -> bytes | None:
         path = self._folder / f"{transfer_id}{RECEIPT_SUFFIX}"
         return path.read_bytes() if path.is_file() else None
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as f:
-        return hashlib.file_digest(f, "sha256").hexdigest()
-
-
-def _sync(path: Path) -> None:
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

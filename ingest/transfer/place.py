@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ingest.settings import Home
 from ingest.steps import house
+from ingest.transfer.disk import digest_of, sync
 from sip.transfer.verify import TransferResult, tree_files
 
 STORE = "store"
@@ -36,7 +37,7 @@ def put(home: Home, target: str, name: str, package: Path, papers: Mapping[str, 
 def _to_folder(folder: Path, name: str, package: Path, papers: Mapping[str, Path], judged: TransferResult) -> str:
     final = folder / name
     if final.exists():
-        if _digest(final / "package.zip") != _digest(package):
+        if digest_of(final / "package.zip") != digest_of(package):
             raise PlaceTaken(
                 f"{final} 已有别的内容，未覆盖；请核实并移走它，再执行一次 / something else stands there: move it away, run again"
             )
@@ -53,9 +54,9 @@ def _to_folder(folder: Path, name: str, package: Path, papers: Mapping[str, Path
             shutil.copyfile(source, attempt / paper)
         for place, folders, files in os.walk(attempt):
             for entry in (*folders, *files, "."):
-                _sync(Path(place) / entry)
+                sync(Path(place) / entry)
         attempt.rename(final)
-        _sync(folder)
+        sync(folder)
     finally:
         shutil.rmtree(attempt, ignore_errors=True)
     return str(final)
@@ -80,20 +81,7 @@ def _to_store(home: Home, name: str, package: Path, papers: Mapping[str, Path]) 
     try:
         for key, path in ((f"{prefix}/package.zip", package), *((f"{prefix}/{n}", p) for n, p in papers.items())):
             with path.open("rb") as body:
-                store.put_once(key, body, _digest(path), path.stat().st_size)
+                store.put_once(key, body, digest_of(path), path.stat().st_size)
     except KeyTaken as e:
         raise PlaceTaken(f"{e}: 已有别的内容 / other bytes stand there") from e
     return prefix
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as f:
-        return hashlib.file_digest(f, "sha256").hexdigest()
-
-
-def _sync(path: Path) -> None:
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
