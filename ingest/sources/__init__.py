@@ -89,7 +89,10 @@ def _exchange(home: Home, at: Connection, files: Mapping[str, str]) -> Tree:
         LocalTree() if kind == "folder" else _tree(kind, connection(home, files["connection"]), files.get("bucket", ""))
     )
     with _OPENING:
-        return _TREES.setdefault(("exchange", at, files["path"]), ExchangeTree(at, behind, files["path"]))
+        key = ("exchange", at, files["path"])
+        if key not in _TREES:
+            _TREES[key] = ExchangeTree(at, behind, files["path"])
+        return _TREES[key]
 
 
 _TREES: dict[tuple[str, Connection, str], Tree] = {}
