@@ -1,0 +1,1 @@
+"""The desk: pages where operators work and auditors look (FastAPI), alone or inside Airflow."""
