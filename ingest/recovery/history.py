@@ -27,6 +27,7 @@ class Told:
     state: str = State.LISTED.value
     receipt: tuple[int, str] | None = None
     filing: dict[str, Any] | None = None
+    package: tuple[str, int] | None = None  # SHA-256 and size of what was packaged
     copies: dict[str, str] = dataclasses.field(default_factory=dict)
     failures: int = 0
     at: str = ""
@@ -67,6 +68,8 @@ class History:
                 told.content_digest = detail.get("content")
             case "filed":
                 told.filing = detail.get("filing", told.filing)
+            case "packaged":
+                told.package = detail["sha256"], detail["size"]
             case "fixity" if detail["state"] != CopyState.PROVED:
                 told.copies.pop(detail["replica"], None)
             case "fixity" | "repaired":

@@ -22,9 +22,11 @@ class Unusable(Exception):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Found:
-    """A deposited package: its mark, its canonical record, the filing of its own version, its files in the record's order."""
+    """A deposited package: its mark, the store's version of it, its canonical record, the filing of its own version, its files
+    in the record's order."""
 
     mark: dict[str, Any]
+    version: str | None
     record: dict[str, Any]
     filing: dict[str, Any]
     files: list[dict[str, Any]]
@@ -39,35 +41,56 @@ class Found:
 
 
 def marks(store: ObjectStore) -> Iterator[str]:
-    """The keys of all commit marks, in order."""
-    return (key for key, _ in store.listing() if key.endswith(commit.COMMIT_SUFFIX) and not key.startswith("."))
+    """The keys of all commit marks, in order; those too that somebody hid by a deletion."""
+    return (key for key, _ in store.kept() if key.endswith(commit.COMMIT_SUFFIX) and not key.startswith("."))
 
 
 def read_mark(store: ObjectStore, mark_key: str) -> dict[str, Any]:
-    """A commit mark by its key. Raises Unusable."""
-    try:
-        mark = commit.read(b"".join(store.stream(mark_key)))
-        if commit.commit_key(mark["key"]) != mark_key:
-            raise ValueError(f"it speaks of {mark['key']}")
-    except (ValueError, KeyError) as e:
-        raise Unusable(f"{mark_key}: 不是提交标记 / no commit mark: {e}") from e
-    return mark
+    """A commit mark by its key. Raises Unusable.
+
+    Where the store keeps several versions, the first that is a mark counts: deposits are conditional on a free key, so what
+    came later is a repair, which has the same bytes, or an intruder's.
+    """
+    why: Exception = KeyError(mark_key)
+    for version in store.versions(mark_key):
+        try:
+            mark = commit.read(b"".join(store.stream(mark_key, version)))
+            if commit.commit_key(mark["key"]) != mark_key:
+                raise ValueError(f"it speaks of {mark['key']}")
+            return mark
+        except (ValueError, KeyError) as e:
+            why = e
+    raise Unusable(f"{mark_key}: 不是提交标记 / no commit mark: {why}") from why
+
+
+def deposited(store: ObjectStore, mark: Mapping[str, Any]) -> str | None:
+    """Which version of a package is the one that its mark was written for: read whole only where several are of its size.
+
+    Raises Unusable where none is.
+    """
+    key, expected = str(mark["key"]), (mark["sha256"], mark["size"])
+    sizes = {version: store.size(key, version) for version in store.versions(key)}
+    alike = [version for version, size in sizes.items() if size == mark["size"]]
+    if len(sizes) == len(alike) == 1:
+        return alike[0]
+    for version in reversed(alike):  # the newest good one: a repair is younger than what it mends
+        if store.digest(key, version) == expected:
+            return version
+    told = "、".join(str(size) for size in sizes.values()) or "0"
+    raise Unusable(f"{key}: 有 {told} 字节，应为 {mark['size']} / nothing there is what its mark says")
 
 
 def find(store: ObjectStore, mark_key: str) -> Found:
     """The package behind a commit mark; what mark and package say must agree. Raises Unusable."""
     mark = read_mark(store, mark_key)
     key = str(mark["key"])
+    version = deposited(store, mark)
     try:
-        if store.size(key) != mark["size"]:
-            raise Unusable(
-                f"{key}: 有 {store.size(key)} 字节，应为 {mark['size']} / not of the size that its mark says"
-            )
-        package = _Members(Zip(store.open(key), lazy=True))
+        package = _Members(Zip(store.open(key, version), lazy=True))
         record, given = package.json("metadata/record.json"), package.json("metadata/filing.json")
         filing = {f.name: given[f.name] for f in dataclasses.fields(Filing) if f.name in given}
         _agree(key, mark, filing, record)
-        return Found(mark, record, filing, list(_files(package, record)))
+        return Found(mark, version, record, filing, list(_files(package, record)))
     except (ValueError, KeyError, TypeError, Damaged) as e:
         raise Unusable(f"{key}: {type(e).__name__}: {e}") from e
 

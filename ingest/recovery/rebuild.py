@@ -110,6 +110,12 @@ class _Rebuild:
         except Unusable as e:
             self.out.troubles.append(str(e))
             return None
+        told = self._history.records.get(found.mark["record"])
+        if told is not None and told.package not in (None, (found.mark["sha256"], found.mark["size"])):
+            self.out.troubles.append(
+                f"{found.key}: 事件链所记的包与此不同，不予采用 / the event chain tells of another package; this one is not taken"
+            )
+            return None
         if found.mark["agency"] in self._agencies:
             return found
         self.out.troubles.append(
@@ -222,12 +228,15 @@ def _undeposited(record_id: str, told: Told, as_of: str, by_identity: Mapping[st
 
 def _copy(f: Found, name: str, store: ObjectStore, proved_at: str | None, now: str) -> dict[str, Any] | None:
     """What a replica holds of a package. A copy that the chain tells of keeps the time of its proof; any other is read now."""
-    head = store.head(f.key)
-    if head is None:
+    versions, state = store.versions(f.key), CopyState.PROVED
+    if not versions:
         return None
-    version, state = head.get("VersionId"), CopyState.PROVED
-    if proved_at is None and store.digest(f.key, version) != (f.mark["sha256"], f.mark["size"]):
-        state = CopyState.DAMAGED
+    try:
+        version = packages.deposited(store, f.mark)
+        if proved_at is None and store.digest(f.key, version) != (f.mark["sha256"], f.mark["size"]):
+            state = CopyState.DAMAGED
+    except Unusable:
+        version, state = versions[-1], CopyState.DAMAGED
     mode, until = store.retention(f.key, version)
     return {
         "object_key": f.key, "replica": name, "record_id": f.mark["record"], "version_id": version,

@@ -86,7 +86,7 @@ def restore(key: str, stores: Mapping[str, ObjectStore], folder: Path) -> Restor
             expected = (str(mark["sha256"]), int(mark["size"]))
             if target.is_file() and _digest(target) == expected:
                 return Restored(key, target, None, tuple(troubles))
-            _fetch(store, key, target, expected)
+            _fetch(store, key, packages.deposited(store, mark), target, expected)
             return Restored(key, target, name, tuple(troubles))
         except (Unusable, NotRestored, ClientError, BotoCoreError) as e:
             troubles.append(f"{name}: {e}")
@@ -101,7 +101,7 @@ def _inside(folder: Path, key: str) -> Path:
     return folder.joinpath(*parts)
 
 
-def _fetch(store: ObjectStore, key: str, target: Path, expected: tuple[str, int]) -> None:
+def _fetch(store: ObjectStore, key: str, version: str | None, target: Path, expected: tuple[str, int]) -> None:
     part = target.with_name(target.name + _PART)
     sha256, size = hashlib.sha256(), 0
     flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
@@ -109,7 +109,7 @@ def _fetch(store: ObjectStore, key: str, target: Path, expected: tuple[str, int]
         while piece := file.read(_CHUNK):  # what an earlier try left is proved with the rest
             sha256.update(piece)
             size += len(piece)
-        while size < expected[1] and (piece := store.read(key, size, min(16 * _CHUNK, expected[1] - size))):
+        while size < expected[1] and (piece := store.read(key, size, min(16 * _CHUNK, expected[1] - size), version)):
             file.write(piece)
             sha256.update(piece)
             size += len(piece)

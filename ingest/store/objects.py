@@ -13,6 +13,8 @@ import dataclasses
 import datetime as dt
 import hashlib
 import io
+import itertools
+import operator
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _CHUNK = 1 << 20
+_UNVERSIONED = "null"  # S3's own name for what was put while the bucket kept no versions
 _SAMPLE = 16  # one object in so many, chosen by its digest, is read back even from a server that proves
 
 
@@ -213,29 +216,49 @@ class ObjectStore:
         finally:
             body.close()
 
-    def size(self, key: str) -> int | None:
+    def size(self, key: str, version: str | None = None) -> int | None:
         """The object's length in bytes, None where there is no such object."""
-        head = self.head(key)
+        head = self.head(key, version)
         return None if head is None else int(head["ContentLength"])
 
-    def read(self, key: str, offset: int, size: int) -> bytes:
+    def read(self, key: str, offset: int, size: int, version: str | None = None) -> bytes:
         """``size`` bytes of an object from ``offset``; fewer where it ends before."""
-        answer = self._s3.get_object(Bucket=self._bucket, Key=key, Range=f"bytes={offset}-{offset + size - 1}")
+        reach = f"bytes={offset}-{offset + size - 1}"
+        answer = self._s3.get_object(Bucket=self._bucket, Key=key, Range=reach, **_version(version))
         with contextlib.closing(answer["Body"]) as body:
             return body.read()
 
-    def open(self, key: str) -> RangeFile:
+    def open(self, key: str, version: str | None = None) -> RangeFile:
         """An object as a file read by range requests. KeyError where there is none."""
-        length = self.size(key)
+        length = self.size(key, version)
         if length is None:
             raise KeyError(key)
-        return RangeFile(lambda offset, size: self.read(key, offset, size), length)
+        return RangeFile(lambda offset, size: self.read(key, offset, size, version), length)
 
     def fetch(self, key: str, target: Path, version: str | None = None) -> None:
         """Read an object into a file."""
         with target.open("wb") as f:
             for chunk in self.stream(key, version):
                 f.write(chunk)
+
+    def versions(self, key: str) -> tuple[str | None, ...]:
+        """The ids of all that the store keeps under ``key``, oldest first; (None,) where it keeps one thing a key."""
+        return next((ids for found, ids in self.kept(key) if found == key), ())
+
+    def kept(self, prefix: str = "") -> Iterator[tuple[str, tuple[str | None, ...]]]:
+        """All keys below ``prefix``, in order, each with its versions as `versions` gives them.
+
+        What stands hidden behind a newer version or a deletion is there too: nothing that was deposited can be talked away.
+        """
+        pages = self._s3.get_paginator("list_object_versions").paginate(Bucket=self._bucket, Prefix=prefix)
+        found = ((v["Key"], v["VersionId"]) for page in pages for v in page.get("Versions", []))
+        try:
+            for key, some in itertools.groupby(found, key=operator.itemgetter(0)):
+                yield key, tuple(None if v == _UNVERSIONED else v for _, v in reversed(list(some)))
+        except ClientError as e:
+            if e.response.get("ResponseMetadata", {}).get("HTTPStatusCode") not in (405, 501):
+                raise
+            yield from ((key, (None,)) for key, _ in self.listing(prefix))  # a server that knows no versions
 
     def listing(self, prefix: str = "") -> Iterator[tuple[str, int]]:
         """All keys with their sizes, in order."""

@@ -109,12 +109,13 @@ def _unreadable(place: Place, reason: str) -> Judgement:
 
 
 def _against_mark(place: Place, source: Source) -> Iterator[Fault]:
-    """A package in a store is also held against what its commit mark says was deposited."""
+    """A package in a store is also held against what its commit mark said first: one put over it later proves nothing."""
     if place.store is None or not place.key.endswith(commit.PACKAGE_SUFFIX):
         return
     assert not isinstance(source, Path)
     mark_key = commit.commit_key(place.key)
-    mark = b"".join(place.store.stream(mark_key)) if place.store.size(mark_key) is not None else None
+    versions = place.store.versions(mark_key)
+    mark = b"".join(place.store.stream(mark_key, versions[0])) if versions else None
     sha256, size = hashlib.sha256(), 0
     source.seek(0)
     while piece := source.read(_CHUNK):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,8 @@ from ingest.cli import main
 from ingest.ledger import Ledger
 from ingest.ledger.tables import batch, copy, event, number, record, sequence
 from ingest.recovery.restore import restore
+from ingest.store import config
+from sip import canonical, commit
 from sip.verify import verify
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -104,6 +108,38 @@ def test_dropped_and_rebuilt_the_ledger_is_equal_in_every_archival_fact(
     rows = {r["id"]: r for r in night_home.records()}
     assert {r["state"] for r in rows.values()} == {"deposited"} and set(rows) == {r["id"] for r in accepted}
     assert tables(night_home)["sequence"] == before["sequence"]
+
+
+def test_what_was_deposited_is_found_below_what_was_put_over_it(night_home: NightHome, tmp_path: Path) -> None:
+    """Who holds the key of ingest can put newer versions; what was deposited stays, and is what everybody reads."""
+    home, objects = night_home.home, night_home.objects
+    at = ["--home", str(home.root)]
+    samplenight.make(home.root, count=3, faults=())
+    night_home.run()
+    before = {r["object_key"]: r for r in night_home.records() if r["state"] == "acknowledged"}
+    stored, (first, second, *_) = night_home.stored(), before
+    other = b"".join(objects.stream(second))  # a whole package, in another's place, with a mark that says so
+    digest = hashlib.sha256(other).hexdigest()
+    mark = json.loads(b"".join(objects.stream(commit.commit_key(first)))) | {"sha256": digest, "size": len(other)}
+    forged = canonical.dumps(mark)
+    objects.put_again(first, io.BytesIO(other), digest, len(other))
+    objects.put_again(commit.commit_key(first), io.BytesIO(forged), hashlib.sha256(forged).hexdigest(), len(forged))
+    assert len(objects.versions(first)) == 2 and len(objects.versions(second)) == 1
+    assert dict(objects.kept(first)) == {first: objects.versions(first)}
+
+    assert main(["verify", f"s3://{config.load(home).bucket}/{first}", *at]) == 1
+    done = restore(first, {"main": objects}, tmp_path)
+    assert hashlib.sha256(done.path.read_bytes()).hexdigest() == before[first]["package_sha256"]
+    rebuilt = f"sqlite:///{tmp_path / 'again.db'}"
+    assert main(["ledger", "rebuild", "--to", rebuilt, *at]) == 0
+    with Ledger(rebuilt) as ledger, ledger.read() as conn:
+        known = {r.object_key: r.package_sha256 for r in conn.execute(sa.select(record))}
+        copies = {r.object_key: r.version_id for r in conn.execute(sa.select(copy))}
+    assert known == {key: r["package_sha256"] for key, r in before.items()}
+    assert copies == {key: objects.versions(key)[0] for key in before}
+    assert {k: v for k, v in night_home.stored().items() if not k.startswith(first[:-4])} == {
+        k: v for k, v in stored.items() if not k.startswith(first[:-4])
+    }
 
 
 def test_a_restore_goes_on_where_it_broke_off_and_never_shows_half_a_file(

@@ -86,6 +86,7 @@ def test_ingest_adds_with_a_lock_and_a_hold_and_cannot_delete_unlock_or_destroy_
         assert refused(act, Bucket=ready.bucket, **change)
     # Putting without our condition makes a newer version where the server has no say in it; the deposited one is untouched.
     s3.put_object(Bucket=ready.bucket, Key=where, Body=b"another")
+    assert store.versions(where)[0] == put.version_id and len(store.versions(where)) == 2
     assert store.digest(where, put.version_id) == (sha(data), len(data))
     assert refused(s3.delete_object, **version)
 
