@@ -72,6 +72,14 @@ def fixity_audit():
         run = get_current_context()["dag_run"]
         return fixity.report(Home.of(), run.run_id, run.logical_date or run.run_after)
 
+    @task(task_display_name="隐患 hazards", trigger_rule="all_done")
+    def hazards() -> dict:
+        """What endangers the holdings goes into the 整改台账; the round is over, so that it knows every copy's state."""
+        from ingest.inspection import night
+
+        run = get_current_context()["dag_run"]
+        return night.look(run.logical_date or run.run_after)
+
     @task(task_display_name="待决定 to decide", trigger_rule="all_done")
     def to_decide() -> list[dict]:
         from ingest.audit import fixity
@@ -99,7 +107,7 @@ def fixity_audit():
         return decided.carry_out(asked, answers, REPAIR)
 
     asked = to_decide()
-    read.expand(batch=plan()) >> sample() >> [report(), asked]
+    read.expand(batch=plan()) >> sample() >> [report(), asked, hazards()]
     offered = offer.expand(body=asked.map(lambda one: one["text"]))
     offered >> repair(asked)
 

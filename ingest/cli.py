@@ -14,6 +14,7 @@ from ingest.audit import cli as chain_cli
 from ingest.checks import cli as checks_cli
 from ingest.export import cli as export_cli
 from ingest.held import cli as held_cli
+from ingest.inspection import cli as inspection_cli
 from ingest.recovery import cli as recovery_cli
 from ingest.reporting import cli as reporting_cli
 from ingest.schedule import cli as schedule_cli
@@ -57,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     schedule_cli.add_parser(commands)
     store_cli.add_parser(commands)
     held_cli.add_parser(commands)
+    inspection_cli.add_parser(commands)
     staging_cli.add_parser(commands)
     _add_ingest(commands)
     reporting_cli.add_parser(commands)

@@ -19,7 +19,8 @@ ROOMS = {
     "signatures": {"findings", "model", "paths", "spawning"},
     # readers of foreign forms stand between the source and receive; codes and words are metadata's
     "profiles": {"findings", "model", "paths", "settings", "metadata", "sources"},
-    "schedule": {"findings", "model", "paths", "metadata"},
+    "people": set(),  # whose name and account stands behind an act
+    "schedule": {"findings", "model", "paths", "people", "metadata"},
     # checks read 档号 by the schedule's templates: what was numbered is judged again at transfer and in keeping
     "checks": {"sources", "profiles", "findings", "model", "paths", "metadata", "signatures", "settings", "schedule"},
     "sources": {"model", "settings"},
@@ -27,7 +28,7 @@ ROOMS = {
     "ledger": {"model"},
     "verify": {"findings", "settings", "signatures", "store"},
     # decisions of people about schedules, kept in the ledger: between the rules of review and the table that holds them
-    "review": {"findings", "model", "paths", "metadata", "settings", "schedule", "ledger"},
+    "review": {"findings", "model", "paths", "people", "metadata", "settings", "schedule", "ledger"},
     # keeping the trust store: acts with their events, and which held records they help
     "trust": {"findings", "held", "ledger", "model", "paths", "settings", "signatures", "steps"},
     # the key that signs the chain is made like every other secret
@@ -38,7 +39,20 @@ ROOMS = {
     # from the store back to where the stages begin: it fills the tables as filing and deposit do
     "recovery": {"audit", "ledger", "model", "schedule", "settings", "signatures", "steps", "store", "verify"},
     # between two nights: it reads what the stages left behind and puts records back to where a stage begins
-    "held": {"findings", "ledger", "model", "paths", "schedule", "settings", "signatures", "sources", "steps"},
+    "held": {
+        "findings",
+        "ledger",
+        "model",
+        "paths",
+        "people",
+        "schedule",
+        "settings",
+        "signatures",
+        "sources",
+        "steps",
+    },
+    # looks at every corner for what endangers the holdings, and keeps what inspectors found; changes no record
+    "inspection": {"audit", "ledger", "model", "paths", "people", "settings", "signatures", "store"},
     "staging": {"held", "ledger", "model", "settings", "steps"},  # looks at what the stages hold; they ask it for room
 }
 

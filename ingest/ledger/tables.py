@@ -283,3 +283,50 @@ holding = Table(
     Column("version", Integer, primary_key=True),
     Column("reception_id", ForeignKey("reception.id"), nullable=False, index=True),
 )
+
+# The 整改台账 (docs/inspection.md): findings of inspectors and hazards found by rules, as they stand. What became of one and who
+# did it is told by events; this row is what lists and the next act need at once.
+inspection_finding = Table(
+    "inspection_finding",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),  # the number of the event that raised it
+    Column("kind", String(20), nullable=False),
+    # a hazard's rule and what it found it in: together they are one finding for ever, closed and reopened as it goes and comes
+    Column("rule", String(40)),
+    Column("subject", String(250)),
+    Column("level", String(10), nullable=False),
+    Column("status", String(20), nullable=False),
+    Column("year", Integer, nullable=False),  # 检查年度
+    Column("inspector", Text, nullable=False),  # 检查单位
+    Column("inspected", Text, nullable=False),  # 被检查单位
+    Column("agency", String(80), index=True),  # the producer it is about, if one
+    Column("problem", Text, nullable=False),
+    Column("problem_en", Text, nullable=False),
+    Column("basis", Text, nullable=False),
+    Column("demand", Text, nullable=False),
+    Column("department", Text, nullable=False),
+    Column("responsible", Text, nullable=False),
+    Column("measure", Text, nullable=False),
+    Column("due", String(10), nullable=False),
+    Column("progress", Text, nullable=False),
+    Column("evidence", JSON, nullable=False),
+    Column("outcome", String(20)),  # of a closed one: mended, or the risk accepted
+    Column("closed_by", Text, nullable=False),
+    Column("closed_at", String(40), nullable=False),
+    Column("reopened", Integer, nullable=False),
+    Column("present", Boolean),  # of a hazard: whether the last scan found it
+    Column("seen_at", String(40), nullable=False),
+    Column("raised_by", Text, nullable=False),
+    Column("raised_at", String(40), nullable=False),
+    Column("step", BigInteger, nullable=False),  # its last event: who acts on an older one is told so
+    Index("inspection_hazard", "rule", "subject", unique=True),
+    Index("inspection_due", "status", "due", "id"),
+)
+
+# Which events tell the history of a finding, as `schedule_step` does for schedules.
+inspection_step = Table(
+    "inspection_step",
+    metadata,
+    Column("finding_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+)

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from ingest.findings import Finding
 from ingest.model import CST
+from ingest.people import account
 from ingest.review.kept import Kept, Ref
-from ingest.review.who import account
 from ingest.review.words import history_rows, next_step, status_words
 from ingest.schedule import Schedule, ScheduleError
 from ingest.schedule.files import read_schedule

@@ -18,10 +18,10 @@ from sqlalchemy.engine import Connection
 from ingest.findings import Finding
 from ingest.ledger import Ledger
 from ingest.model import CST
+from ingest.people import account
 from ingest.review import shelf
 from ingest.review.desk import Desk
 from ingest.review.kept import Ref
-from ingest.review.who import account
 from ingest.schedule import Schedule, ScheduleError, ScheduleSet, parse_schedule
 from ingest.schedule.review import BEGINNINGS, Refused
 from ingest.schedule.rulings import FOLDER as RULINGS

@@ -13,11 +13,11 @@ import dataclasses
 import datetime as dt
 import hashlib
 import json
-import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
 from ingest.findings import Finding, Severity
+from ingest.people import plain
 from ingest.schedule.codes import code_lists
 from ingest.schedule.diff import pair
 from ingest.schedule.load import consistency, contradictions
@@ -167,7 +167,7 @@ def _guards(schedule: Schedule, act: Act, history: Sequence[ReviewEvent], checke
         out.append(Finding("REV-NOT-NOW", params={"action": words, "status": statuses[schedule.status]}))
     if not act.by.strip():
         out.append(Finding("REV-NOBODY"))
-    if act.action in _REVIEWERS_ACTS and _plain(act.by) in _writers(history):
+    if act.action in _REVIEWERS_ACTS and plain(act.by) in _writers(history):
         out.append(Finding("REV-FOUR-EYES", params={"by": act.by, "action": words}))
     if act.action in _WITH_OPINION and not act.opinion.strip():
         out.append(Finding("REV-OPINION", params={"action": words}))
@@ -190,12 +190,7 @@ def _guards(schedule: Schedule, act: Act, history: Sequence[ReviewEvent], checke
 
 def _writers(history: Sequence[ReviewEvent]) -> set[str]:
     """Who wrote or sent the version: whoever did must not review it (four eyes)."""
-    return {_plain(event.by) for event in history if event.action in _WRITERS_ACTS}
-
-
-def _plain(name: str) -> str:
-    """``Zhang`` and ``zhang`` are one person: a difference that only a keyboard makes must not count as a second pair of eyes."""
-    return unicodedata.normalize("NFKC", name).strip().casefold()
+    return {plain(event.by) for event in history if event.action in _WRITERS_ACTS}
 
 
 def _identity(schedule: Schedule) -> tuple[str, str, str, str]:

@@ -9,7 +9,7 @@ import pytest
 from review_home import ReviewHome, in_force, line, version
 
 from ingest.cli import main
-from ingest.review.who import account
+from ingest.people import account
 from ingest.schedule.xlsxform import write_xlsx
 
 REF = "T001-SHY/2026-V2"
