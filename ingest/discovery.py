@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import hashlib
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -13,6 +14,7 @@ import sqlalchemy as sa
 from ingest import visits
 from ingest.held.release import release_held
 from ingest.ledger import Ledger
+from ingest.ledger.tables import NIGHT
 from ingest.ledger.tables import batch as batch_table
 from ingest.ledger.tables import record as record_table
 from ingest.model import State
@@ -26,12 +28,24 @@ _WINDOW = ("arrived_from", "arrived_to")
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which deliveries a run takes: from which source, arrived when (days included, None = open), only which 办件编号."""
+    """Which deliveries a run takes: from which source, arrived when (days included, None = open), only which 办件编号, only of
+    which agencies."""
 
     source: str = ""
     arrived_from: dt.date | None = None
     arrived_to: dt.date | None = None
     cases: tuple[str, ...] = ()
+    agencies: tuple[str, ...] = ()
+
+    @property
+    def all(self) -> bool:
+        """Whether nothing is left out."""
+        return self == Wanted()
+
+    @property
+    def first(self) -> dt.date | None:
+        """The day from which on sources must be asked at least; None where a night's own window does."""
+        return dt.date.min if self.cases else self.arrived_from
 
     @classmethod
     def of(cls, params: Mapping[str, Any]) -> Wanted:
@@ -40,7 +54,8 @@ class Wanted:
             first, last = (dt.date.fromisoformat(d) if (d := params.get(k)) else None for k in _WINDOW)
         except ValueError as e:
             raise ConfigError(f"日期有误 / not a date: {e}") from e
-        return cls(params.get("source") or "", first, last, tuple(params.get("only_cases") or ()))
+        cases, agencies = (tuple(params.get(k) or ()) for k in ("only_cases", "agencies"))
+        return cls(params.get("source") or "", first, last, cases, agencies)
 
     def takes(self, delivery: Delivery) -> bool:
         return (
@@ -56,25 +71,67 @@ class Wanted:
 
 
 def discover(
-    home: Home, ledger: Ledger, run_id: str, as_of: str, wanted: Wanted = Wanted(), batch_size: int = 500
-) -> list[str]:
+    home: Home, ledger: Ledger, run_id: str, as_of: str, wanted: Wanted = Wanted(), batch_size: int = 500,
+    lane: str = NIGHT,
+) -> list[str]:  # fmt: skip
     """List what is new at the sources into batches of this run and return the ids of all batches with work to do.
 
     A source that is away is noted for the report; what it holds is taken when it is back.
 
-    Unfinished batches of earlier runs come along. ``as_of`` is the night's logical time (ISO 8601 with offset): whatever the
-    archive dates in these records is dated so. Run again for the same run, it returns the same batches, and further ones
-    for what has come since. What was held and may go on by now, goes on with its own batch.
+    Unfinished batches of earlier runs of the same ``lane`` come along. ``as_of`` is the night's logical time (ISO 8601 with
+    offset): whatever the archive dates in these records is dated so. Run again for the same run, it returns the same batches,
+    and further ones for what has come since. What was held and may go on by now, goes on with its own batch.
+
+    A night leaves what is older than an agency's first night (``source.from`` in agencies.json) to the backfill, and counts it.
     """
-    release_held(home, ledger, as_of, run_id)
-    visited = visits.visit(home, ledger, wanted.source, dt.datetime.fromisoformat(as_of).date())
-    listed = {record_id(d): d for v in visited for d in v.deliveries if wanted.takes(d)}
+    if lane == NIGHT:
+        release_held(home, ledger, as_of, run_id)
+    _list(home, ledger, run_id, as_of, wanted, batch_size, lane)
+    return open_batches(ledger, run_id, lane)
+
+
+def discover_again(
+    home: Home, ledger: Ledger, run_id: str, as_of: str, wanted: Wanted = Wanted(), batch_size: int = 500,
+    lane: str = NIGHT,
+) -> list[str]:  # fmt: skip
+    """Ask those sources again that were away earlier in this run and may be back; returns the ids of the batches that have work
+    to do now, those that machine trouble left undone among them."""
+    with ledger.read() as conn:
+        absent = visits.worth_another_visit(conn, run_id)
+    if absent:
+        _list(home, ledger, run_id, as_of, wanted, batch_size, lane, absent)
+    return open_batches(ledger, run_id, lane, own=False)
+
+
+def hand_over(ledger: Ledger, run_id: str) -> int:
+    """Leave what a backfill has not finished to the nights; returns the number of its batches."""
     with ledger.begin() as tx:
-        known = tx.known(listed)
+        mine = (batch_table.c.run_id == run_id) & (batch_table.c.lane != NIGHT)
+        return tx.conn.execute(sa.update(batch_table).where(mine).values(lane=NIGHT)).rowcount
+
+
+def _list(
+    home: Home, ledger: Ledger, run_id: str, as_of: str, wanted: Wanted, batch_size: int, lane: str,
+    only: set[str] | None = None,
+) -> None:  # fmt: skip
+    """Visit the sources (of ``only``) and enter what is new there into batches."""
+    day = dt.datetime.fromisoformat(as_of).date()
+    if only is None and wanted.agencies:
+        only = set(wanted.agencies)
+        if unknown := only - home.agencies().keys():
+            raise ConfigError(f"没有机构 / no such agency: {sorted(unknown)}; agencies.json")
+    visited = visits.visit(home, ledger, wanted.source, day, wanted.first, only)
+    found = {record_id(d): d for v in visited for d in v.deliveries if wanted.takes(d)}
+    firsts = _first_nights(home) if lane == NIGHT and wanted.all else {}
+    listed = {i: d for i, d in found.items() if d.arrived >= firsts.get(d.agency, dt.date.min)}
+    with ledger.begin() as tx:
+        known = tx.known(found)
+    older = Counter(d.agency for i, d in found.items() if i not in listed and i not in known)
     inside = listing.look_into(home, wanted.source, {i: d for i, d in listed.items() if i not in known})
     troubles = {listed[i].agency: why for i, why in inside.away.items()}
     with ledger.begin() as tx:
-        visits.note(tx, run_id, as_of, [v.also(troubles.get(v.agency)) for v in visited])
+        seen = [v.also(troubles.get(v.agency)) for v in visited]
+        visits.note(tx, run_id, as_of, seen, wanted.all and lane == NIGHT, older)
         known = tx.known(listed)  # another run may have been faster
         new = [
             (i, whole, d)
@@ -90,12 +147,25 @@ def discover(
             tx.add_batch(batch_id, run_id, as_of, [
                 {"id": i, "source": wanted.source, "agency": d.agency, "delivery": d.name, "location": d.location}
                 for i, _, d in some
-            ])  # fmt: skip
+            ], lane)  # fmt: skip
             for whole in dict.fromkeys(w for i, w, _ in some if w != i and w not in known):
                 d = listed[whole]
                 tx.add_opened(batch_id, whole, d.agency, d.name, len(inside.parts[whole]))
                 known.add(whole)
-    return open_batches(ledger, run_id)
+
+
+def _first_nights(home: Home) -> dict[str, dt.date]:
+    """By agency, the day from which on the nights take what arrives; an agency without one has no such day."""
+    out = {}
+    for id_, agency in home.agencies().items():
+        if day := agency.raw.get("source", {}).get("from"):
+            try:
+                out[id_] = dt.date.fromisoformat(day)
+            except (TypeError, ValueError):
+                raise ConfigError(
+                    f"机构 {id_} 的 source.from 不是日期 / source.from of agency {id_} is no date"
+                ) from None
+    return out
 
 
 def _records_in(whole: str, delivery: Delivery, parts: Mapping[str, list[str]]) -> Iterator[tuple[str, Delivery]]:
@@ -114,21 +184,19 @@ def record_id(delivery: Delivery) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:24]
 
 
-def open_batches(ledger: Ledger, run_id: str) -> list[str]:
-    """Batches of this run and all others with records undone or unanswered, in the order in which they were made."""
+def open_batches(ledger: Ledger, run_id: str, lane: str = NIGHT, own: bool = True) -> list[str]:
+    """Batches of this run (``own``: finished ones too), and those of all others of its lane with records undone or unanswered, in
+    the order in which they were made."""
     undone = record_table.c.state.in_([s.value for s in State if not s.final and s is not State.HELD])
     unanswered = sa.and_(
         record_table.c.state.in_([State.REJECTED.value, State.DUPLICATE.value]), record_table.c.receipt_at.is_(None)
     )
+    work = sa.exists().where(record_table.c.batch_id == batch_table.c.id, sa.or_(undone, unanswered))
+    mine = sa.and_(batch_table.c.run_id == run_id, sa.true() if own else sa.false())
     with ledger.read() as conn:
         rows = conn.execute(
             sa.select(batch_table.c.id)
-            .where(
-                sa.or_(
-                    batch_table.c.run_id == run_id,
-                    sa.exists().where(record_table.c.batch_id == batch_table.c.id, sa.or_(undone, unanswered)),
-                )
-            )
+            .where(sa.or_(mine, sa.and_(work, batch_table.c.lane == lane)))
             .order_by(batch_table.c.created_at, batch_table.c.id)
         )
         return [r.id for r in rows]

@@ -8,34 +8,61 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from ingest import discovery, stages
+from ingest import discovery, stages, visits
 from ingest.discovery import Wanted
 from ingest.ledger import Ledger
+from ingest.ledger.tables import NIGHT
 from ingest.model import CST
 from ingest.report import NightReport, report
 from ingest.reporting import keep
 from ingest.settings import Home
+from ingest.sources import SourceAway
 from ingest.stages import StageFailed, StageResult
 from ingest.workers import Workers
 
 
 def discover(
-    run_id: str, as_of: dt.datetime, wanted: Wanted | None = None, batch_size: int = 500, home: Home | None = None
-) -> list[str]:
+    run_id: str, as_of: dt.datetime, wanted: Wanted | None = None, batch_size: int = 500, home: Home | None = None,
+    lane: str = NIGHT,
+) -> list[str]:  # fmt: skip
     """List the night's deliveries into batches; returns the ids of the batches to work on (shape: ``["<run>-000", …]``)."""
     home = home or Home.of()
     with Ledger(home.database_url) as ledger:
         ledger.upgrade()
-        return discovery.discover(
-            home, ledger, run_id, as_of.astimezone(CST).isoformat(timespec="seconds"), wanted or Wanted(), batch_size
-        )
+        return discovery.discover(home, ledger, run_id, _text(as_of), wanted or Wanted(), batch_size, lane)
 
 
-def run_stage(stage: str, batch_id: str, home: Home | None = None) -> StageResult:
+def discover_again(
+    run_id: str, as_of: dt.datetime, wanted: Wanted | None = None, batch_size: int = 500, home: Home | None = None,
+    lane: str = NIGHT, last: bool = True,
+) -> list[str]:  # fmt: skip
+    """Ask the sources again that were away; returns the ids of the batches that now have work to do.
+
+    Raises SourceAway while some are still away and it is not the ``last`` time that they are asked.
+    """
+    home = home or Home.of()
+    with Ledger(home.database_url) as ledger:
+        batches = discovery.discover_again(home, ledger, run_id, _text(as_of), wanted or Wanted(), batch_size, lane)
+        with ledger.read() as conn:
+            absent = visits.worth_another_visit(conn, run_id)
+    if absent and not last:
+        raise SourceAway("、".join(sorted(absent)), "稍后再问 / asked again later")
+    return batches
+
+
+def run_stage(stage: str, batch_id: str, home: Home | None = None, lane: str = NIGHT) -> StageResult:
     """Run one stage over one batch. Raises StageFailed when machine trouble left records undone."""
     home = home or Home.of()
-    with Ledger(home.database_url) as ledger, Workers(home) as workers:
-        return stages.STAGES[stage](home, ledger, batch_id, workers)
+    workers = Workers(home) if lane == NIGHT else Workers(home, size=1, nice=_GENTLY)
+    with Ledger(home.database_url) as ledger, workers:
+        return stages.run(stage, home, ledger, batch_id, workers)
+
+
+def hand_over(run_id: str, home: Home | None = None) -> int:
+    """The end of a backfill: what it left undone the next night takes. Returns the number of its batches."""
+    home = home or Home.of()
+    with Ledger(home.database_url) as ledger:
+        return discovery.hand_over(ledger, run_id)
 
 
 def summarise(run_id: str, home: Home | None = None) -> NightReport:
@@ -78,10 +105,10 @@ def ingest(
 
         def walk(n: int) -> str | None:
             try:
-                for name, stage in stages.STAGES.items():
+                for name in stages.STAGES:
                     if n:
                         left[n - 1][name].wait()
-                    progress(stage(home, ledger, batches[n], workers))
+                    progress(stages.run(name, home, ledger, batches[n], workers))
                     left[n][name].set()
             except StageFailed as e:
                 return str(e)
@@ -102,6 +129,11 @@ def ingest(
 
 
 _BATCHES_AT_ONCE = 2
+_GENTLY = 10  # the nice value of a backfill's worker, of which there is one: the night's go first
+
+
+def _text(as_of: dt.datetime) -> str:
+    return as_of.astimezone(CST).isoformat(timespec="seconds")
 
 
 def _whole(night: NightReport) -> None:

@@ -45,7 +45,7 @@ class NightReport:
     ``causes`` maps a finding code to how many records it stopped, most first, and ``examples`` to one such finding;
     ``seconds`` is first to last event; ``away`` says of which agencies the source could not be listed, and why; ``released`` how
     many held records of earlier nights went on in this one, by what let them go (decision, schedule, trust); ``scanned`` the
-    records whose files an anti-virus engine has seen.
+    records whose files an anti-virus engine has seen; ``older`` how many new deliveries by agency are left to the backfill.
     """
 
     run_id: str
@@ -56,6 +56,7 @@ class NightReport:
     away: dict[str, str]
     released: dict[str, int]
     scanned: int
+    older: dict[str, int]
 
     @property
     def total(self) -> AgencyLine:
@@ -76,6 +77,7 @@ class NightReport:
             "causes": self.causes,
             "scanned": self.scanned,
             "sources_away": self.away,
+            "left_to_backfill": self.older,
             "released": self.released,
             "seconds": round(self.seconds, 1),
         }
@@ -100,6 +102,7 @@ def report(ledger: Ledger, *run_ids: str) -> NightReport:
         ).all()
         released = _released(conn, run_ids)
         away = {agency: why for run in run_ids for agency, why in visits.away(conn, run).items()}
+        older = visits.left_to_backfill(conn, run_ids)
         ends = conn.execute(
             sa.select(sa.func.min(event.c.at), sa.func.max(event.c.at))
             .select_from(event)
@@ -134,6 +137,7 @@ def report(ledger: Ledger, *run_ids: str) -> NightReport:
         away,
         released,
         scanned,
+        older,
     )
 
 

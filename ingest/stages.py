@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from ingest.findings import Finding, Severity, gravest
 from ingest.held.release import versions_decided
-from ingest.ledger import Ledger, Transaction, copies
+from ingest.ledger import Ledger, Transaction, copies, turns
 from ingest.ledger.tables import record as record_table
 from ingest.model import State
 from ingest.schedule.numbers import NumberSpaceExhausted
@@ -215,6 +215,16 @@ STAGES: dict[str, Callable[[Home, Ledger, str, Workers], StageResult]] = {
     "deposit": deposit,
     "acknowledge": acknowledge,
 }
+
+
+def run(stage: str, home: Home, ledger: Ledger, batch_id: str, workers: Workers) -> StageResult:
+    """One stage over one batch, alone: what is cleared while it still runs, or taken by two runs, waits for its turn. Raises
+    StageFailed."""
+    try:
+        with ledger.turn(f"batch {batch_id}"):
+            return STAGES[stage](home, ledger, batch_id, workers)
+    except turns.Busy as e:
+        raise StageFailed(f"{stage} {batch_id}: {e}") from e
 
 
 # ------------------------------------------------------------------------------------------------ outcomes

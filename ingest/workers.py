@@ -48,8 +48,9 @@ class WorkersStalled(Exception):
 class Workers:
     """A pool of workers for one home; use as a context manager. Starts its processes with the first job; threads may share it."""
 
-    def __init__(self, home: Home, size: int | None = None) -> None:
+    def __init__(self, home: Home, size: int | None = None, nice: int = 0) -> None:
         self._home = home
+        self._nice = nice
         self.size = size or len(os.sched_getaffinity(0))
         self._pool: ProcessPool | None = None
         self._starting = threading.Lock()
@@ -129,7 +130,7 @@ class Workers:
                 max_workers=self.size,
                 context=CleanSpawn(),
                 initializer=_begin,
-                initargs=(os.getpid(), self._home.limits.worker_memory),
+                initargs=(os.getpid(), self._home.limits.worker_memory, self._nice),
             )
         return self._pool
 
@@ -188,8 +189,9 @@ _LINGER_SECONDS = 0.05  # outcomes that come this close together share one durab
 _PR_SET_PDEATHSIG = 1
 
 
-def _begin(parent: int, memory: int) -> None:
+def _begin(parent: int, memory: int, nice: int) -> None:
     """In the new worker: die with the parent (an orphan must not go on writing), and never take all the memory."""
+    os.nice(nice)
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGKILL)

@@ -16,9 +16,11 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine
 
-from ingest.ledger import chain, migrate
-from ingest.ledger.tables import batch, number, opened, record, sequence
+from ingest.ledger import chain, migrate, turns
+from ingest.ledger.tables import NIGHT, batch, number, opened, record, sequence
 from ingest.model import State
+
+_PATIENCE = 3600.0  # seconds: longer than any stage of a batch takes
 
 
 class Ledger:
@@ -65,6 +67,12 @@ class Ledger:
         with self._engine.connect().execution_options(guidang_readonly=True) as conn, conn.begin():
             yield conn
 
+    @contextlib.contextmanager
+    def turn(self, name: str, patience: float = _PATIENCE) -> Iterator[None]:
+        """Hold the turn called ``name`` against all other processes at this ledger. Raises turns.Busy after ``patience`` seconds."""
+        with turns.turn(self._engine, name, patience):
+            yield
+
     def records(self, batch_id: str, states: Iterable[State]) -> list[Mapping[str, Any]]:
         """The records of a batch that stand in one of ``states``, in filing order."""
         with self.read() as conn:
@@ -84,9 +92,13 @@ class Transaction:
         self.now = dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds")
         self.chain = chain.ChainWriter(conn, self.now)
 
-    def add_batch(self, batch_id: str, run_id: str, as_of: str, records: Sequence[Mapping[str, Any]]) -> None:
+    def add_batch(
+        self, batch_id: str, run_id: str, as_of: str, records: Sequence[Mapping[str, Any]], lane: str = NIGHT
+    ) -> None:
         """Enter a batch and its listed records."""
-        self.conn.execute(sa.insert(batch).values(id=batch_id, run_id=run_id, as_of=as_of, created_at=self.now))
+        self.conn.execute(
+            sa.insert(batch).values(id=batch_id, run_id=run_id, as_of=as_of, created_at=self.now, lane=lane)
+        )
         self.conn.execute(
             sa.insert(record),
             [

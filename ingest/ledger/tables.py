@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, BigInteger, Boolean, Column, ForeignKey, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    true,
+)
 
 metadata = MetaData()
+
+NIGHT, BACKFILL = "night", "backfill"  # lanes of batches
 
 # Times are ISO 8601 texts with an offset: both back ends keep them as written, and they are part of chained digests.
 batch = Table(
@@ -14,6 +29,8 @@ batch = Table(
     Column("run_id", String(250), nullable=False, index=True),
     Column("as_of", String(40), nullable=False),
     Column("created_at", String(40), nullable=False),
+    # by whose runs it is worked on: NIGHT, or BACKFILL until that run hands over what it left undone
+    Column("lane", String(20), nullable=False, server_default=NIGHT),
 )
 
 # One row an agency and run: whether its source could be listed. A report tells who was away; what came since the last good
@@ -26,6 +43,12 @@ visit = Table(
     Column("as_of", String(40), nullable=False),
     Column("deliveries", Integer),  # complete deliveries that stood there; None when it was away
     Column("error", Text),
+    Column("again", Boolean),  # when away: whether asking again may help; a wrong password is not mended by asking
+    # whether the run took all that it found: one that was told which days or cases to take says nothing about the rest
+    Column("whole", Boolean, nullable=False, server_default=true()),
+    Column("since", String(10)),  # the day from which on the source was asked; None: for everything
+    Column("newest", String(10)),  # the newest delivery's day, by the source's own clock, which may be wrong
+    Column("older", Integer),  # new deliveries from before the agency's first night, left to the backfill
     Index("visit_last", "agency", "as_of"),
 )
 

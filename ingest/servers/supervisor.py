@@ -27,6 +27,7 @@ from ingest.store import config as store_config
 from ingest.store.objects import client
 
 _READY = 240.0  # seconds for Airflow; 12 s usual on two idle cores, a minute and more on loaded ones
+_BACKFILL_POOL = ("backfill", 1, "补录的任务至多同时这么多 / so many tasks of backfills at once")
 _HEALTH = {"scheduler": "scheduler", "dag-processor": "dag_processor", "triggerer": "triggerer"}
 
 
@@ -183,6 +184,7 @@ class Supervisor:
             missing -= ready
             if missing:
                 time.sleep(0.25)
+        self.api.set_pool(*_BACKFILL_POOL)
 
     def _is_ready(self, name: str, begun: dt.datetime) -> bool:
         try:

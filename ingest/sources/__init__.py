@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ingest.settings import Agency, ConfigError, Home
-from ingest.sources.base import Delivery, DeliveryReader, Source, SourceAway
+from ingest.sources.base import Delivery, DeliveryReader, Source, SourceAway, SourceRefuses
 from ingest.sources.connections import Connection, connection
 from ingest.sources.folder import LocalTree
 from ingest.sources.trees import TreeDelivery, TreeSource
@@ -21,6 +21,7 @@ __all__ = [
     "DeliveryReader",
     "Source",
     "SourceAway",
+    "SourceRefuses",
     "close",
     "connections",
     "local_delivery",

@@ -24,6 +24,10 @@ class SourceAway(Exception):
         super().__init__(f"来源不可用 / the source is away: {what}: {words}")
 
 
+class SourceRefuses(SourceAway):
+    """The source does not let us in, or is not who it must be. Asking again does not help, and may lock the account."""
+
+
 class StillWriting(SourceAway):
     """A file changed while it was read: the producer is not done with it. It is read again at the next try."""
 

@@ -59,13 +59,16 @@ def test_the_nightly_dag_is_wired_as_designed(env: dict[str, str]) -> None:
     dag = json.loads(results[0].removeprefix("RESULT "))
     assert dag["errors"] == {}
     assert (dag["max_active_runs"], dag["catchup"], dag["doc"]) == (1, False, True)
-    assert all(dag["titles"]) and len(dag["titles"]) == 5
+    assert all(dag["titles"]) and len(dag["titles"]) == 6
     steps = ["receive", "check", "file", "package", "deposit", "acknowledge"]
-    for before, after in itertools.pairwise(steps):
-        assert dag["order"][f"batch.{before}"] == [f"batch.{after}"]
-    assert dag["order"]["batch.acknowledge"] == ["anchor", "report"]
-    assert dag["order"]["report"] == dag["order"]["anchor"] == []
-    assert dag["retries"] == {**{f"batch.{s}": 3 for s in steps}, "discover": 3, "anchor": 3, "report": 0}
+    for group in ("batch", "late"):
+        for before, after in itertools.pairwise(steps):
+            assert dag["order"][f"{group}.{before}"] == [f"{group}.{after}"]
+    assert dag["order"]["batch.acknowledge"] == ["again"]
+    assert dag["order"]["late.acknowledge"] == ["anchor", "report"]
+    assert dag["order"]["report"] == dag["order"]["anchor"] == []  # a red report makes the run red
+    stages = {f"{group}.{s}": 3 for group in ("batch", "late") for s in steps}
+    assert dag["retries"] == {**stages, "discover": 3, "again": 3, "anchor": 3, "report": 0}
 
 
 def test_airflow_dags_test_runs_a_night(env: dict[str, str], home: Path) -> None:
