@@ -1,1 +1,1 @@
-"""The desk: pages where operators work and auditors look (FastAPI), alone or inside Airflow."""
+"""The desk: pages and an API for those who run the nights, decide, and audit. Inside Airflow or alone; the rules are ingest's."""

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from desk import cli as desk_cli
 from ingest.audit import audit_cli
 from ingest.audit import cli as chain_cli
 from ingest.checks import cli as checks_cli
@@ -69,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     verify_cli.add_parsers(commands)
     export_cli.add_parser(commands)
     transfer_cli.add_parsers(commands)
+    desk_cli.add_parser(commands)
     return parser
 
 

@@ -26,8 +26,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 # Airflow's built-in roles of people: who runs a night, who mends it, who only looks; and who reviews schedules, twice.
-AIRFLOW_ROLES = {"admin": "admin", "operator": "op", "auditor": "viewer", "reviewer": "user", "approver": "user"}
-_CAME_LATER = ("reviewer", "approver")  # homes made before have no passwords for them
+AIRFLOW_ROLES = {
+    "admin": "admin", "operator": "op", "auditor": "viewer", "reviewer": "user", "approver": "user", "archivist": "user",
+}  # fmt: skip
+_CAME_LATER = ("reviewer", "approver", "archivist")  # homes made before have no passwords for them
 S3_USERS = ("admin", "ingest", "auditor")
 _MTLS_FILES = ("ca.pem", "node.pem", "node.key")
 _MTLS_YEARS = 30  # a key that leaves this machine never; its end must not stop a night

@@ -1,0 +1,1 @@
+"""The same questions for programs: JSON under /api/v1."""

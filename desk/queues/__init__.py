@@ -1,0 +1,1 @@
+"""待定与退回 / Held and rejected."""
