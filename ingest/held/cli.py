@@ -10,9 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ingest import people
 from ingest.settings import Home
 
 ACTIONS = ("recheck", "accept", "return", "next_version")
+_BY = "经办人，默认本机账号；四眼确认时两人须是两个账号 / who acts, default the OS account; four eyes are two accounts"
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -31,14 +33,14 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     decide.add_argument("records", nargs="*", metavar="RECORD", help="记录标识，见 list / record ids")
     _selection(decide)
     decide.add_argument("--code", action="append", default=[], help="只接受这些问题，可多次 / accept only these codes")
-    decide.add_argument("--by", required=True, help="决定人 / who decides")
+    decide.add_argument("--by", help=_BY)
     decide.add_argument("--reason", required=True, help="理由 / why")
     confirm = acts.add_parser("confirm", help="第二人确认 / the second person's confirmation")
     confirm.add_argument("decision", type=int)
-    confirm.add_argument("--by", required=True)
+    confirm.add_argument("--by", help=_BY)
     withdraw = acts.add_parser("withdraw", help="撤回尚未执行的决定 / take back a decision not carried out")
     withdraw.add_argument("decision", type=int)
-    withdraw.add_argument("--by", required=True)
+    withdraw.add_argument("--by", help=_BY)
     withdraw.add_argument("--reason", required=True)
     for act, func in ((listing, _list), (decide, _decide), (confirm, _confirm), (withdraw, _withdraw)):
         act.add_argument("--home", type=Path, help="数据目录，默认 $GUIDANG_HOME 或 var/ / home folder")
@@ -108,7 +110,14 @@ def _decide(args: argparse.Namespace) -> int:
     with Ledger(home.database_url) as ledger:
         records = args.records or [row["id"] for row in waiting(ledger, args.cause, args.agency)]
         answers = decide(
-            ledger, home.agencies(), records, Action(args.action), by=args.by, reason=args.reason, codes=args.code
+            ledger,
+            home.agencies(),
+            records,
+            Action(args.action),
+            by=_by(args),
+            reason=args.reason,
+            codes=args.code,
+            via=people.via_account(),
         )
     for answer in answers:
         _out(f"{answer.record_id}  {answer.refused or f'决定 {answer.decision}（{answer.status}）'}")
@@ -122,7 +131,7 @@ def _confirm(args: argparse.Namespace) -> int:
     from ingest.ledger import Ledger
 
     with Ledger(Home.of(args.home).database_url) as ledger:
-        confirm(ledger, args.decision, by=args.by)
+        confirm(ledger, args.decision, by=_by(args), via=people.via_account())
     _out(f"决定 {args.decision} 已确认，下一夜执行 / confirmed; carried out in the next run")
     return 0
 
@@ -132,9 +141,13 @@ def _withdraw(args: argparse.Namespace) -> int:
     from ingest.ledger import Ledger
 
     with Ledger(Home.of(args.home).database_url) as ledger:
-        withdraw(ledger, args.decision, by=args.by, reason=args.reason)
+        withdraw(ledger, args.decision, by=_by(args), reason=args.reason, via=people.via_account())
     _out(f"决定 {args.decision} 已撤回 / withdrawn")
     return 0
+
+
+def _by(args: argparse.Namespace) -> str:
+    return args.by or people.account()
 
 
 def _out(line: str) -> None:

@@ -43,7 +43,7 @@ def row(home: NightHome, record: str) -> dict[str, Any]:
 
 
 def test_every_held_record_leaves_by_decision_in_the_next_night(
-    night_home: NightHome, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    night_home: NightHome, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root = night_home.home.root
     samplenight.make(root, count=2, faults=FAULTS)
@@ -65,7 +65,10 @@ def test_every_held_record_leaves_by_decision_in_the_next_night(
     assert main(["held", "decide", "accept", unknown, *said, *at]) == 0
     with Ledger(night_home.home.database_url) as ledger, ledger.read() as conn:
         (decision,) = conn.exec_driver_sql("select id from held_decision where status = 'proposed'").scalars()
-    assert main(["held", "confirm", str(decision), "--by", "档案员乙", *at]) == 0
+    assert main(["held", "confirm", str(decision), "--by", "档案员乙", *at]) == 1  # another name, the same account
+    with monkeypatch.context() as other:
+        other.setattr("ingest.people.account", lambda: "second")
+        assert main(["held", "confirm", str(decision), "--by", "档案员乙", *at]) == 0
     (stranger,) = pdfpki.authority(ISSUED).signers["stranger"].chain
     (root / "config/trust/anchors/stranger.pem").write_bytes(stranger)
     matter = json.loads(Path(waiting["FIL-UNSCHEDULED"]["location"], "case.json").read_text("utf-8"))["case"]["matter"]

@@ -10,7 +10,7 @@ from held_records import HeldHome
 
 from ingest.cli import main
 from ingest.findings import Finding, Severity
-from ingest.held.decide import Refused, confirm, decide, withdraw
+from ingest.held.decide import Refused, confirm, decide, foresee, withdraw
 from ingest.held.questions import Action
 from ingest.ledger import chain
 from ingest.model import State
@@ -41,6 +41,43 @@ def test_four_eyes_wait_for_another_person(tmp_path: Path) -> None:
     with pytest.raises(Refused):
         confirm(held.ledger, decision, by="丙")
     held.ledger.close()
+
+
+@pytest.mark.parametrize(("by", "via"), [("　乙", "os:b"), ("丙", "os:a"), ("乙", "")])
+def test_two_names_of_one_account_are_one_pair_of_eyes(tmp_path: Path, by: str, via: str) -> None:
+    held = HeldHome(tmp_path / "home", policy={"held_accept": "four_eyes"})
+    held.hold(UNKNOWN)
+    (answer,) = decide(held.ledger, held.home.agencies(), ["r1"], Action.ACCEPT, by="乙", reason="已核对", via="os:a")
+    assert answer.decision is not None
+    with pytest.raises(Refused, match="另一人"):
+        confirm(held.ledger, answer.decision, by=by, via=via)
+    confirm(held.ledger, answer.decision, by="丙", via="desk:丙")
+    assert [d.get("via") for kind, d in held.events() if kind.startswith("held_")] == ["os:a", "desk:丙"]
+    held.ledger.close()
+
+
+def test_what_a_decision_will_do_is_told_before(held: HeldHome) -> None:
+    held.hold(UNKNOWN, Finding("FIL-UNSCHEDULED"))
+    agencies = held.home.agencies()
+    with held.ledger.read() as conn:
+        seen = foresee(conn, agencies, "r1", Action.ACCEPT)
+        assert (seen.accepted, seen.left) == (("SIG-ISSUER-UNKNOWN",), ("FIL-UNSCHEDULED",))
+        assert (seen.becomes, seen.four_eyes) == (State.RECEIVED, False)
+        assert foresee(conn, agencies, "r1", Action.RETURN).becomes is State.REJECTED
+        with pytest.raises(Refused, match="next_version"):
+            foresee(conn, agencies, "r1", Action.NEXT_VERSION)
+    assert list(held.statuses()) == []
+
+
+def test_a_decision_on_what_the_page_showed_is_refused_once_it_asks_something_else(held: HeldHome) -> None:
+    held.hold(UNKNOWN)
+    stale = {"r1": ["FIL-UNSCHEDULED"]}
+    agencies = held.home.agencies()
+    (answer,) = decide(held.ledger, agencies, ["r1"], Action.RECHECK, by="甲", reason="x", asked=stale)
+    assert "所问已变" in answer.refused
+    now = {"r1": ["SIG-ISSUER-UNKNOWN"]}
+    (answer,) = decide(held.ledger, agencies, ["r1"], Action.RECHECK, by="甲", reason="x", asked=now)
+    assert answer.status == "decided"
 
 
 def test_one_decision_stands_until_it_is_withdrawn(held: HeldHome) -> None:
