@@ -37,7 +37,18 @@ ROOMS = {
     # years after the nights: packages leave the store for the archives, or arrive from others'
     "transfer": {"checks", "findings", "ledger", "model", "settings", "steps", "store", "workers"},
     # from the store back to where the stages begin: it fills the tables as filing and deposit do
-    "recovery": {"audit", "ledger", "model", "schedule", "settings", "signatures", "steps", "store", "verify"},
+    "recovery": {
+        "audit",
+        "ledger",
+        "metadata",
+        "model",
+        "schedule",
+        "settings",
+        "signatures",
+        "steps",
+        "store",
+        "verify",
+    },
     # between two nights: it reads what the stages left behind and puts records back to where a stage begins
     "held": {
         "findings",

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine
 
-from ingest.ledger import chain, migrate, turns
+from ingest.ledger import chain, migrate, search, turns
 from ingest.ledger.tables import NIGHT, batch, number, opened, record, sequence
 from ingest.model import State
 
@@ -31,8 +31,14 @@ class Ledger:
         self._engine = _engine(url)
 
     def upgrade(self) -> None:
-        """Bring the schema to the newest migration; does nothing when it is there."""
+        """Bring the schema to the newest migration, and into the search what is not in it; does nothing when all is there."""
         migrate.upgrade(self._engine)
+        while True:
+            with self.read() as conn:
+                if conn.execute(sa.select(record.c.id).where(record.c.entered.is_(None)).limit(1)).first() is None:
+                    return
+            with self.begin() as tx:
+                search.catch_up(tx.conn)
 
     def exists(self) -> bool:
         """Whether there is a ledger behind the URL; looking makes none."""
@@ -59,7 +65,7 @@ class Ledger:
         with self._engine.begin() as conn:
             tx = Transaction(conn)
             yield tx
-            tx.chain.close()
+            tx.close()
 
     @contextlib.contextmanager
     def read(self) -> Iterator[Connection]:
@@ -91,6 +97,13 @@ class Transaction:
         self.conn = conn
         self.now = dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds")
         self.chain = chain.ChainWriter(conn, self.now)
+        self._to_index: list[str] = []
+
+    def close(self) -> None:
+        """Write what waits for the end: the lines of the search, then the events."""
+        search.index(self.conn, self._to_index)
+        self._to_index = []
+        self.chain.close()
 
     def add_batch(
         self, batch_id: str, run_id: str, as_of: str, records: Sequence[Mapping[str, Any]], lane: str = NIGHT
@@ -99,15 +112,17 @@ class Transaction:
         self.conn.execute(
             sa.insert(batch).values(id=batch_id, run_id=run_id, as_of=as_of, created_at=self.now, lane=lane)
         )
+        first, day = search.following(self.conn), search.day(as_of)
         self.conn.execute(
             sa.insert(record),
             [
                 {"findings": [], "failures": 0, "state": State.LISTED.value, "as_of": as_of, "updated_at": self.now,
-                 "batch_id": batch_id, "position": i, **r}
+                 "batch_id": batch_id, "position": i, "entered": first + i, "entered_on": day, **r}
                 for i, r in enumerate(records)
             ],
         )  # fmt: skip
         ids = [r["id"] for r in records]
+        self._to_index += ids
         self.chain.append("batch", None, {"batch": batch_id, "run": run_id, "as_of": as_of, "records": ids})
 
     def batches(self, run_id: str) -> int:
@@ -157,6 +172,8 @@ class Transaction:
         )
         if not done.rowcount:
             return False
+        if search.WRITTEN & columns.keys():
+            self._to_index.append(record_id)
         self.chain.append(kind, record_id, {"state": after.value, **(detail or {})})
         return True
 

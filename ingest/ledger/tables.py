@@ -98,13 +98,47 @@ record = Table(
     Column("failures", Integer, nullable=False),
     Column("last_error", Text),
     Column("updated_at", String(40), nullable=False),
+    # the order in which records entered this ledger: newest first is this backwards, and a page of a list begins at one of these
+    Column("entered", BigInteger),
+    Column("entered_on", String(10)),  # the day of the night in which it came, YYYY-MM-DD
+    # the applicant as it may be shown (a person's name masked), and keyed digests of name and document number to search by: the
+    # ledger never has the name itself (docs/decisions/0017); the title without the name, where it has one in it
+    Column("applicant", Text),
+    Column("applicant_keys", JSON),
+    Column("title_masked", Text),
     Index("record_batch_state", "batch_id", "state", "position"),
     Index("record_case", "agency", "case_no"),
-    Index("record_state", "state"),
+    Index("record_entered", "entered", unique=True),
+    Index("record_state", "state", "entered"),
+    Index("record_agency", "agency", "entered"),
+    Index("record_matter", "matter_code", "entered"),
+    Index("record_entered_on", "entered_on", "entered"),
+    Index("record_closed_on", "closed_on", "entered"),
     Index("record_fonds", "fonds_no", "year"),
     Index("record_retention_end", "retention_end"),
     Index("record_open_due", "open_due"),
     Index("record_transfer_due", "transfer_due"),
+)
+
+# By which codes a record's findings stand, apart from their JSON: what is asked for by code is one indexed question. Written with
+# the findings themselves, in the same transaction. Beside it stands record_search (ingest/ledger/search.py), which each back end
+# keeps in a form of its own and which is therefore no table of this file.
+record_finding = Table(
+    "record_finding",
+    metadata,
+    Column("code", String(60), primary_key=True),
+    Column("entered", BigInteger, primary_key=True, autoincrement=False),  # record.entered
+    Index("record_finding_entered", "entered"),
+)
+
+# A search that somebody keeps under a name.
+saved_view = Table(
+    "saved_view",
+    metadata,
+    Column("owner", String(120), primary_key=True),
+    Column("name", String(80), primary_key=True),
+    Column("query", Text, nullable=False),  # as the page's own query string
+    Column("created_at", String(40), nullable=False),
 )
 
 # Archivists' rulings on matters that no entry takes, as the last run found them in config/schedules/rulings: each change of

@@ -136,6 +136,7 @@ def _rebuild(args: argparse.Namespace) -> int:
     from ingest.ledger import Ledger
     from ingest.recovery.rebuild import rebuild
     from ingest.signatures import TrustStore
+    from ingest.steps import house
 
     home = Home.of(args.home)
     replicas = stores(home, args.replica)
@@ -153,7 +154,7 @@ def _rebuild(args: argparse.Namespace) -> int:
             )
         sealed = len(compared.heads)
     with Ledger(args.to) as target:
-        out = rebuild(target, replicas, home.agencies(), sealed)
+        out = rebuild(target, replicas, home.agencies(), sealed, house.applicant_key(home))
     for table, count in out.rows.items():
         sys.stdout.write(f"{table:<16}{count:>10}\n")
     for text in out.troubles:

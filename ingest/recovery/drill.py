@@ -28,6 +28,7 @@ from ingest.recovery.rebuild import rebuild
 from ingest.recovery.restore import NotRestored, restore
 from ingest.settings import ConfigError, Home
 from ingest.signatures import TrustStore
+from ingest.steps import house
 from ingest.store import config
 from ingest.verify.judging import Judges
 from ingest.verify.places import Place
@@ -104,7 +105,9 @@ def rebuild_ledger(home: Home, run_id: str, replica: str = "") -> dict[str, Any]
     believed = keys.trusted(home) or published(store)
     heads = compare(store, believed, TrustStore.load(home.trust), dt.datetime.now(dt.UTC))
     with Ledger(f"sqlite:///{scratch}") as made, Ledger(home.database_url) as live:
-        done = rebuild(made, places, home.agencies(), 0 if heads.faults else len(heads.heads))
+        done = rebuild(
+            made, places, home.agencies(), 0 if heads.faults else len(heads.heads), house.applicant_key(home)
+        )
         differences = [*(f"{f.code} #{f.seq}: {f.text}" for f in heads.faults), *done.troubles]
         differences += _differences(live, made, name)
     out = {"rows": done.rows, "differences": differences, "seconds": round(time.monotonic() - begun, 1)}

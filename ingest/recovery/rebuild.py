@@ -16,8 +16,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from ingest.audit import heads
-from ingest.ledger import Ledger, Transaction
+from ingest.ledger import Ledger, Transaction, search
 from ingest.ledger.tables import batch, chain_head, copy, event, held_decision, number, record, sequence
+from ingest.metadata import applicant
 from ingest.model import CopyState, State
 from ingest.recovery import packages
 from ingest.recovery.history import History, Told
@@ -41,10 +42,13 @@ class Rebuilt:
     troubles: list[str] = dataclasses.field(default_factory=list)
 
 
-def rebuild(target: Ledger, stores: Mapping[str, ObjectStore], agencies: Mapping[str, Agency], sealed: int) -> Rebuilt:
+def rebuild(
+    target: Ledger, stores: Mapping[str, ObjectStore], agencies: Mapping[str, Agency], sealed: int, secret: bytes
+) -> Rebuilt:
     """Fill the empty ledger ``target`` from the replicas ``stores`` (the first is read, the others only asked for copies).
 
-    ``sealed``: how many signed heads were found good and are to be taken. Raises ConfigError where ``target`` is not empty,
+    ``sealed``: how many signed heads were found good and are to be taken; ``secret``: by which applicants are searched for.
+    Raises ConfigError where ``target`` is not empty,
     ClientError and BotoCoreError for trouble with the store; what is wrong with one package is among the troubles.
     """
     target.upgrade()
@@ -55,7 +59,7 @@ def rebuild(target: Ledger, stores: Mapping[str, ObjectStore], agencies: Mapping
         for n in range(1, sealed + 1):
             _take_events(tx, history, store, n)
         tx.chain.reload()
-        work = _Rebuild(tx, history, stores, agencies)
+        work = _Rebuild(tx, history, stores, agencies, secret)
         work.run()
         tx.chain.append("rebuilt", None, {"heads": sealed, "rows": work.out.rows, "troubles": len(work.out.troubles)})
     return work.out
@@ -81,9 +85,11 @@ class _Rebuild:
     """Everything but the events; packages are read and entered a few hundred at a time."""
 
     def __init__(
-        self, tx: Transaction, history: History, stores: Mapping[str, ObjectStore], agencies: Mapping[str, Agency]
-    ) -> None:
+        self, tx: Transaction, history: History, stores: Mapping[str, ObjectStore], agencies: Mapping[str, Agency],
+        secret: bytes,
+    ) -> None:  # fmt: skip
         self._tx, self._history, self._stores, self._agencies = tx, history, stores, agencies
+        self._secret = secret
         self._batches: set[str] = set()
         self._numbers: dict[tuple[str, str], tuple[int, dict[str, Any]]] = {}  # the case's first version, its filing
         self.out = Rebuilt()
@@ -100,6 +106,8 @@ class _Rebuild:
         # of records that did not come back, the question is asked anew
         self._insert(held_decision, [d for d in self._history.decisions.values() if d["record_id"] in there])
         self._enter_numbers()
+        while search.catch_up(self._tx.conn):
+            pass
         for table in _COUNTED:
             count = sa.select(sa.func.count()).select_from(table)
             self.out.rows[table.name] = self._tx.conn.execute(count).scalar_one()
@@ -131,7 +139,8 @@ class _Rebuild:
         rows, held = [], []
         for f in found:
             told = self._history.records.get(f.mark["record"])
-            rows.append(_row(f, told, self._agencies[f.mark["agency"]], now))
+            about = applicant.columns(f.record, self._secret)
+            rows.append(_row(f, told, self._agencies[f.mark["agency"]], now) | about)
             for name, store in self._stores.items():
                 row = _copy(f, name, store, told.copies.get(name) if told else None, now)
                 if row is not None:

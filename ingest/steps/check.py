@@ -15,7 +15,7 @@ from ingest.checks import CheckContext, StagingAltered
 from ingest.checks import run as run_checks
 from ingest.checks.engine import SignedWhole
 from ingest.checks.items import sheet
-from ingest.metadata import strictjson
+from ingest.metadata import applicant, strictjson
 from ingest.model import StagedFile
 from ingest.settings import Home
 from ingest.signatures import evidence
@@ -78,4 +78,5 @@ def work(home: Home, job: dict[str, Any]) -> dict[str, Any]:
     for name, data in report.evidence.items():
         (base / EVIDENCE / name).write_bytes(data)
     title = report.record.get("record", {}).get("title")
-    return {"findings": findings, "title": title if isinstance(title, str) else None}
+    about = applicant.columns(report.record, house.applicant_key(home))
+    return {"findings": findings, "title": title if isinstance(title, str) else None, "applicant": about}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets as random
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from ingest.review.force import in_use
 from ingest.schedule import ScheduleError, ScheduleSet
 from ingest.schedule.lineage import Lineage
 from ingest.schedule.opening import load_terms
+from ingest.servers.secrets import publish
 from ingest.settings import Agency, ConfigError, Home
 from ingest.signatures import TrustStore
 from ingest.store import config as store_config
@@ -85,6 +87,15 @@ def scanner() -> Scanner | None:
         return Clamd(address) if address else None
     except ValueError as e:
         raise ConfigError(f"GUIDANG_CLAMD: {e}") from None
+
+
+@cache
+def applicant_key(home: Home) -> bytes:
+    """The secret under which applicants are searched for; made when first asked for, and then kept as long as the ledger."""
+    path = home.secrets / "applicant-key"
+    home.secrets.mkdir(mode=0o700, parents=True, exist_ok=True)
+    publish(path, lambda: random.token_hex(32))
+    return bytes.fromhex(path.read_text("ascii"))
 
 
 def store(home: Home) -> ObjectStore:

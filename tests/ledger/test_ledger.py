@@ -41,7 +41,9 @@ def test_migrations_make_the_tables_that_the_code_uses(ledger: Ledger) -> None:
 
     with ledger.read() as conn:
         context = MigrationContext.configure(conn, opts={"version_table": migrate.VERSION_TABLE})
-        changes = [c for c in compare_metadata(context, metadata) if migrate.VERSION_TABLE not in str(c)]
+        # record_search stands apart: each back end keeps it in a form of its own
+        apart = (migrate.VERSION_TABLE, "record_search")
+        changes = [c for c in compare_metadata(context, metadata) if not any(name in str(c) for name in apart)]
     assert changes == []
 
 
