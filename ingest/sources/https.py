@@ -25,7 +25,7 @@ from urllib3.response import BaseHTTPResponse
 from urllib3.util import Retry, Timeout
 
 from ingest.settings import ConfigError
-from ingest.sources.base import DONE, METADATA, DeliveryGone, SourceAway
+from ingest.sources.base import DONE, METADATA, DeliveryGone, SourceAway, SourceRefuses
 from ingest.sources.connections import Connection
 from ingest.sources.trees import Marked, SteadyFile, read_up_to, safe
 
@@ -68,7 +68,10 @@ class HttpsTree:
         cursor, seen = None, set()
         for _ in range(_PAGES):
             query = {"since": since.isoformat() if since else None, "cursor": cursor}
-            page = self._json(f"{folder}?{urlencode({k: v for k, v in query.items() if v})}")
+            try:
+                page = self._json(f"{folder}?{urlencode({k: v for k, v in query.items() if v})}")
+            except DeliveryGone as e:
+                raise SourceAway(folder, "HTTP 404") from e
             yield from (_marked(d, folder) for d in _list(page, "deliveries", folder))
             cursor = page.get("next")
             if not cursor:
@@ -101,7 +104,7 @@ class HttpsTree:
         except HTTPError as e:
             raise SourceAway(path, e) from e
         if not 200 <= answer.status < 300:
-            raise SourceAway(path, f"HTTP {answer.status}")
+            raise _refusal(path, answer.status)
 
     def close(self) -> None:
         self._pool.clear()
@@ -127,7 +130,7 @@ class HttpsTree:
             raise DeliveryGone(path)
         if answer.status != 200:
             answer.close()
-            raise SourceAway(path, f"HTTP {answer.status}")
+            raise _refusal(path, answer.status)
         return answer
 
     def _json(self, path: str) -> Mapping[str, Any]:
@@ -164,6 +167,12 @@ class _Body:
 
     def close(self) -> None:
         self._answer.close()
+
+
+def _refusal(path: str, status: int) -> SourceAway:
+    """An answer that says no: for ever (who we are, what we ask), or for now."""
+    kind = SourceRefuses if status in (401, 403, 407) else SourceAway
+    return kind(path, f"HTTP {status}")
 
 
 def _away(path: str, error: Exception) -> Exception:
