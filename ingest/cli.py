@@ -16,6 +16,7 @@ from ingest.checks import cli as checks_cli
 from ingest.export import cli as export_cli
 from ingest.held import cli as held_cli
 from ingest.inspection import cli as inspection_cli
+from ingest.proof import cli as proof_cli
 from ingest.recovery import cli as recovery_cli
 from ingest.reporting import cli as reporting_cli
 from ingest.schedule import cli as schedule_cli
@@ -68,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     recovery_cli.add_parsers(commands)
     recovery_cli.add_drill(commands)
     verify_cli.add_parsers(commands)
+    proof_cli.add_parser(commands)
     export_cli.add_parser(commands)
     transfer_cli.add_parsers(commands)
     desk_cli.add_parser(commands)

@@ -49,6 +49,8 @@ ROOMS = {
         "store",
         "verify",
     },
+    # one record proved on demand: the judges of audit and verify, and the row as a rebuild would make it
+    "proof": {"audit", "findings", "ledger", "model", "recovery", "settings", "signatures", "store"},
     # between two nights: it reads what the stages left behind and puts records back to where a stage begins
     "held": {
         "findings",

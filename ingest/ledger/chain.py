@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
@@ -100,8 +100,8 @@ def events(conn: Connection, first: int, last: int) -> Iterator[dict[str, Any]]:
         yield dict(row._mapping)
 
 
-def verify(conn: Connection) -> Iterator[ChainFault]:
-    """Walk the whole chain and tell every edited, deleted, inserted or reordered event."""
+def verify(conn: Connection, at: Callable[[int], None] = lambda _: None) -> Iterator[ChainFault]:
+    """Walk the whole chain and tell every edited, deleted, inserted or reordered event; ``at`` is told where the walk stands."""
     expected, prev = 1, GENESIS
     for row in conn.execute(select(event).order_by(event.c.seq).execution_options(yield_per=1000)):
         if row.seq != expected:
@@ -111,6 +111,7 @@ def verify(conn: Connection) -> Iterator[ChainFault]:
         if link(row.seq, row.at, row.kind, row.record_id, row.detail, row.prev) != row.digest:
             yield ChainFault(row.seq, "CHAIN-DIGEST", "content differs from its digest")
         expected, prev = row.seq + 1, row.digest
+        at(row.seq)
     head = conn.execute(select(chain_head.c.seq, chain_head.c.digest)).one()
     if (head.seq, head.digest) != (expected - 1, prev):
         yield ChainFault(head.seq, "CHAIN-HEAD", "the head is not the last event")

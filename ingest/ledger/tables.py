@@ -386,4 +386,18 @@ inspection_step = Table(
     metadata,
     Column("finding_id", BigInteger, primary_key=True, autoincrement=False),
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
+
+# One verification of a record that somebody asked for: the document with all its evidence, whose digest stands in the chained
+# event of that number and on the certificate. An event has no room for the evidence; the row alone would prove nothing.
+verification = Table(
+    "verification",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("record_id", ForeignKey("record.id"), nullable=False, index=True),
+    Column("at", String(40), nullable=False),
+    Column("by", Text, nullable=False),  # who asked for it
+    Column("outcome", String(20), nullable=False),  # good, bad, unknown
+    Column("digest", String(64), nullable=False, unique=True),  # SHA-256 of the document
+    Column("event", BigInteger, nullable=False),
+    Column("document", Text, nullable=False),  # canonical JSON, exactly as digested
 )

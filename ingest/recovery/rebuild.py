@@ -140,7 +140,7 @@ class _Rebuild:
         for f in found:
             told = self._history.records.get(f.mark["record"])
             about = applicant.columns(f.record, self._secret)
-            rows.append(_row(f, told, self._agencies[f.mark["agency"]], now) | about)
+            rows.append(row_of(f, told, self._agencies[f.mark["agency"]], now) | about)
             for name, store in self._stores.items():
                 row = _copy(f, name, store, told.copies.get(name) if told else None, now)
                 if row is not None:
@@ -204,7 +204,8 @@ class _Rebuild:
 # ------------------------------------------------------------------------------------------------ rows
 
 
-def _row(f: Found, told: Told | None, agency: Agency, now: str) -> dict[str, Any]:
+def row_of(f: Found, told: Told | None, agency: Agency, now: str) -> dict[str, Any]:
+    """The ledger's row of a deposited record, from its package, its mark and what the chain tells of it."""
     mark = f.mark
     code, at = (told.receipt or (None, None)) if told else (None, None)
     return {

@@ -50,6 +50,9 @@ def add_parser(subparsers: Any) -> None:
     init.add_argument("--auditor", metavar="ARN", help="只读的用户 / the user that only reads")
     keys = action("keys", "录入一个副本的密钥（不回显）/ enter the keys of a replica", _keys)
     keys.add_argument("replica", metavar="NAME")
+    keys.add_argument(
+        "--auditor", action="store_true", help="只读的密钥，供工作台查看 / the read-only keys, for the desk"
+    )
     for name, text, func in (
         ("hold", "保全：在解除之前任何副本都不能删除 / legal hold on a package", _hold),
         ("release", "解除保全 / end a hold", _release),
@@ -129,10 +132,11 @@ def _as_admin(home: Home, replica: StoreConfig) -> StoreConfig:
 
 
 def _keys(args: argparse.Namespace) -> int:
-    from ingest.store import config
+    from ingest.store import config, reading
 
     access = input("access key: ").strip()
-    config.save_keys(Home.of(args.home), args.replica, access, getpass.getpass("secret key: ").strip())
+    save = reading.save_keys if args.auditor else config.save_keys
+    save(Home.of(args.home), args.replica, access, getpass.getpass("secret key: ").strip())
     return 0
 
 

@@ -89,14 +89,14 @@ def load(home: Home) -> StoreConfig:
 
 def save(home: Home, config: StoreConfig) -> None:
     """Write ``secrets/store.json`` for the other processes of this home."""
-    _write_private(home.secrets / "store.json", dataclasses.asdict(config))
+    write_private(home.secrets / "store.json", dataclasses.asdict(config))
 
 
 def save_keys(home: Home, replica: str, access_key: str, secret_key: str) -> None:
     """Write the keys of a further replica into ``secrets/replicas.json`` (0600)."""
     path = home.secrets / "replicas.json"
     known = json.loads(path.read_text("utf-8")) if path.exists() else {}
-    _write_private(path, known | {replica: {"access_key": access_key, "secret_key": secret_key}})
+    write_private(path, known | {replica: {"access_key": access_key, "secret_key": secret_key}})
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -141,7 +141,8 @@ def _keys(home: Home, name: str) -> Mapping[str, str]:
         ) from None
 
 
-def _write_private(path: Path, content: Mapping[str, Any]) -> None:
+def write_private(path: Path, content: Mapping[str, Any]) -> None:
+    """Write JSON that only its owner can read (0600), replacing any older file in one step."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     temp = path.with_suffix(f".{os.getpid()}.tmp")
     temp.unlink(missing_ok=True)

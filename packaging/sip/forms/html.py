@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 
 from sip.forms.lines import shown
-from sip.forms.model import Block, Cell, Fields, Form, Heading, Notes, PageBreak, Signatures, Table, Text
+from sip.forms.model import Block, Cell, Fields, Form, Heading, Matrix, Notes, PageBreak, Signatures, Table, Text
 
 _STYLE = """
 body{font-family:"Noto Serif CJK SC","Source Han Serif SC",SimSun,serif;max-width:70em;margin:2em auto;padding:0 1em;color:#111}
@@ -76,6 +76,14 @@ def _block(block: Block) -> Iterator[str]:
             yield "</table>"
         case PageBreak():
             yield '<div class="turn"></div>'
+        case Matrix():
+            side = len(block.modules)
+            dark = "".join(f"M{x} {y}h1v1h-1z" for y, row in enumerate(block.modules) for x, on in enumerate(row) if on)
+            yield (
+                f'<svg width="{block.size:g}mm" height="{block.size:g}mm" viewBox="0 0 {side} {side}" role="img">'
+                f'<path d="{dark}"/></svg>'
+            )
+            yield from (f'<p class="note">{_text(line)}</p>' for line in block.lines)
 
 
 def _table(table: Table) -> Iterator[str]:

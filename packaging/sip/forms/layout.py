@@ -17,6 +17,7 @@ from sip.forms.model import (
     Fields,
     Form,
     Heading,
+    Matrix,
     Notes,
     PageBreak,
     Signature,
@@ -33,6 +34,7 @@ _LEAD = 1.35
 _LABEL, _VALUE = 0.11, 0.39  # shares of the width of one pair of two beside each other
 _BOX = 74.0  # height of a box to be signed: room for a seal of 42 mm to ride over it
 _SHADE = 0.92
+_MM = 72 / 25.4
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -48,13 +50,14 @@ class Run:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Box:
-    """A rectangle with a hairline around it, filled with ``grey`` (1 is white)."""
+    """A rectangle filled with ``grey`` (1 is white), with a hairline around it unless it is not ``framed``."""
 
     x: float
     y: float
     width: float
     height: float
     grey: float = 1.0
+    framed: bool = True
 
 
 @dataclasses.dataclass(slots=True)
@@ -128,6 +131,8 @@ class _Setter:
                 self.signatures(block)
             case PageBreak():
                 self.turn()
+            case Matrix():
+                self.matrix(block)
 
     def beginning(self, block: Block | None) -> float:
         """How much of a block must stand on one page at least, no more than half a page."""
@@ -296,6 +301,25 @@ class _Setter:
         date = self.broken(box.date, 9.0, "song", width - 2 * _PAD)[0]
         self.y = top + _BOX - _PAD - 9.0 * _LEAD
         self.run(x + width - 2 * _PAD - face("song").width(date, 9.0), 9.0, "song", date)
+
+    def matrix(self, block: Matrix) -> None:
+        side = block.size * _MM
+        self.keep(side + 4)
+        top, unit = self.y, side / len(block.modules)
+        for number, row in enumerate(block.modules):
+            at = 0
+            for dark, run in itertools.groupby(row):  # neighbours as one box: no hairline of light between them
+                count = len(list(run))
+                if dark:
+                    self.pages[-1].boxes.append(
+                        Box(MARGIN + at * unit, top + number * unit, count * unit, unit, 0.0, framed=False)
+                    )
+                at += count
+        for line in block.lines:
+            for piece in self.broken(line, 8.5, "song", self.room - side - 12):
+                self.run(MARGIN + side + 12, 8.5, "song", piece)
+                self.y += 8.5 * _LEAD
+        self.y = max(self.y, top + side) + 4
 
 
 def _pieces(cells: Sequence[_Cell], room: float) -> Iterator[list[_Cell]]:

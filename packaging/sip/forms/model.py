@@ -100,7 +100,23 @@ class PageBreak:
     """What follows begins a page. A sheet has no pages and ignores it."""
 
 
-Block = Table | Fields | Heading | Text | Signatures | Notes | PageBreak
+@dataclasses.dataclass(frozen=True, slots=True)
+class Matrix:
+    """A square of dark and light modules for a machine to read (QR code), its quiet zone included, with lines of text beside it.
+
+    ``size`` is its width on paper in millimetres; a sheet has only the text.
+    """
+
+    modules: Sequence[Sequence[bool]]
+    lines: Sequence[str] = ()
+    size: float = 34.0
+
+    def __post_init__(self) -> None:
+        if not self.modules or any(len(row) != len(self.modules) for row in self.modules):
+            raise ValueError("a matrix is square and not empty")
+
+
+Block = Table | Fields | Heading | Text | Signatures | Notes | PageBreak | Matrix
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -33,7 +33,10 @@ def _drawing(page: Page, glyphs: Mapping[str, Mapping[str, int]]) -> bytes:
     out = ["0.5 w"]
     for box in page.boxes:
         where = f"{box.x:.2f} {page.height - box.y - box.height:.2f} {box.width:.2f} {box.height:.2f} re"
-        out.append(f"{box.grey:.2f} g {where} B" if box.grey < 1 else f"{where} S")
+        if box.framed:
+            out.append(f"{box.grey:.2f} g {where} B" if box.grey < 1 else f"{where} S")
+        else:
+            out.append(f"{box.grey:.2f} g {where} f")
     out.append("0 g")
     for run in page.runs:
         codes = "".join(f"{glyphs[run.face][c]:04X}" for c in run.text)

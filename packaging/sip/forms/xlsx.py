@@ -21,7 +21,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 from openpyxl.writer.excel import ExcelWriter
 
 from sip.forms.lines import shown
-from sip.forms.model import Align, Block, Cell, Fields, Form, Heading, Notes, PageBreak, Signatures, Table, Text
+from sip.forms.model import Align, Block, Cell, Fields, Form, Heading, Matrix, Notes, PageBreak, Signatures, Table, Text
 
 _EARLIEST = dt.datetime(2000, 1, 1)  # stands where a form has no time; also in the ZIP, as 1980 upsets some readers
 _A4 = 9  # ST_PaperSize of OOXML
@@ -117,6 +117,9 @@ class _Sheet:
                     self.sheet.row_dimensions[self.row - 1].height = 36
             case PageBreak():
                 pass
+            case Matrix():
+                for line in block.lines:
+                    self.line(line, Font(size=8))
 
     def table(self, table: Table) -> None:
         for index, column in enumerate(table.columns, 1):
