@@ -386,6 +386,7 @@ inspection_step = Table(
     metadata,
     Column("finding_id", BigInteger, primary_key=True, autoincrement=False),
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
+)
 
 # One verification of a record that somebody asked for: the document with all its evidence, whose digest stands in the chained
 # event of that number and on the certificate. An event has no room for the evidence; the row alone would prove nothing.
