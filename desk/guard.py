@@ -71,10 +71,10 @@ def allowed(right: Right) -> Callable[[Request], User]:
 
 
 def visitor(request: Request) -> User | None:
-    """Who asks, looked up once a request."""
-    if not hasattr(request.state, "user"):
-        request.state.user = request.app.state.sessions.user(request)
-    user: User | None = request.state.user
+    """Who asks, looked up once a request. (The name ``user`` is taken in Airflow: it means its own.)"""
+    if not hasattr(request.state, "desk_user"):
+        request.state.desk_user = request.app.state.sessions.user(request)
+    user: User | None = request.state.desk_user
     return user
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
+import re
 
-from desk.pages import NAV
-from desk.roles import Role
+import pytest
+from desk_routes import OPEN, concrete, routes
+
+from desk.masking import mask_id, mask_name, mask_phone
+from desk.pages import NAV, TEMPLATES
+from desk.roles import RIGHTS, Role, User
 
 
 def test_every_entry_of_the_navigation_opens_in_both_languages(desk_client) -> None:
@@ -30,8 +34,91 @@ def test_a_page_without_a_night_says_so(client_of, empty_home) -> None:
 
 @pytest.mark.parametrize("role", list(Role))
 def test_a_producer_and_nobody_else_belongs_to_an_agency(role: Role) -> None:
-    from desk.roles import User
-
     agency = "440100-tax"
     with pytest.raises(ValueError, match="producer"):
         User("x", role, None if role is Role.PRODUCER else agency)
+
+
+def test_every_route_asks_for_a_right_and_refuses_whoever_has_not_got_it(desk_client) -> None:
+    anonymous = desk_client(None)
+    clients = {role: desk_client(role, "some-agency" if role is Role.PRODUCER else None) for role in Role}
+    found = routes(anonymous.app)
+    assert {"tonight", "records", "held", "schedules", "inspection", "numbers", "openapi"} <= {r[2] for r in found}
+    for method, path, name, right in found:
+        if name in OPEN:
+            continue
+        assert right is not None, f"{method} {path} asks for no right"
+        assert anonymous.request(method, concrete(path)).status_code in (401, 403), (method, path)
+        for role, client in clients.items():
+            if right not in RIGHTS[role]:
+                headers = {"X-CSRF-Token": client.token(), "Origin": "http://127.0.0.1"}
+                assert client.request(method, concrete(path), headers=headers).status_code == 403, (role, method, path)
+
+
+def test_every_change_wants_the_forms_token_and_our_own_origin(desk_client) -> None:
+    client = desk_client("administrator")
+    token = client.token()
+    changing = [(m, p) for m, p, name, _ in routes(client.app) if m not in ("GET", "HEAD") and name != "push"]
+    assert ("POST", "/language") in changing
+    for method, path in changing:
+        for headers in (
+            {},
+            {"Origin": "http://127.0.0.1"},
+            {"Origin": "http://127.0.0.1", "X-CSRF-Token": "0" * 64},
+            {"Origin": "http://elsewhere.example", "X-CSRF-Token": token},
+            {"Origin": "null", "X-CSRF-Token": token},
+            {"Sec-Fetch-Site": "cross-site", "X-CSRF-Token": token},
+        ):
+            assert client.request(method, concrete(path), headers=headers).status_code == 403, (method, path, headers)
+
+
+def test_a_token_of_one_person_is_worth_nothing_to_another(client_of, told_home) -> None:
+    one = client_of(told_home, "administrator", name="one")
+    token = one.token()
+    other = client_of(told_home, "administrator", name="other")
+    other.cookies.update(dict(one.cookies))
+    answer = other.post("/language", data={"csrf": token, "to": "en"}, headers={"Origin": "http://127.0.0.1"})
+    assert answer.status_code == 403
+
+
+def test_every_answer_has_its_security_headers(desk_client) -> None:
+    client = desk_client("auditor")
+    for path in ("/records", "/no-such-page", "/static/desk.css", "/static/none", "/api/v1/openapi.json"):
+        headers = client.get(path).headers
+        assert "default-src 'none'" in headers["content-security-policy"]
+        assert "unsafe-" not in headers["content-security-policy"]
+        assert "frame-ancestors 'self'" in headers["content-security-policy"]
+        assert headers["x-content-type-options"] == "nosniff"
+    assert client.get("/records").headers["cache-control"] == "no-store"
+
+
+def test_no_page_has_script_or_style_of_its_own() -> None:
+    for template in TEMPLATES.rglob("*.html"):
+        text = template.read_text("utf-8")
+        assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=|javascript:|hx-on", text), template
+
+
+def test_too_much_is_refused(desk_client) -> None:
+    client = desk_client("auditor")
+    assert client.post("/language", content=b"x" * (17 * 1024**2)).status_code == 413
+    endless = (b"x" * 1024**2 for _ in range(20))
+    assert client.post(
+        "/language", content=endless, headers={"Content-Type": "multipart/form-data; boundary=x"}
+    ).status_code in (403, 413)
+    codes = {client.get("/static/desk.css").status_code for _ in range(3)} | {
+        client.get("/records").status_code for _ in range(901)
+    }
+    assert codes == {200, 429}
+
+
+def test_masking_leaves_enough_to_tell_two_people_apart_and_no_more() -> None:
+    assert [mask_name(n) for n in ("", "张", "张三", "欧阳修远", "某某市大华有限公司")] == [
+        "",
+        "张",
+        "张*",
+        "欧***",
+        "某某***公司",
+    ]
+    assert mask_id("110101199001011237") == "110*************37"
+    assert mask_id("1234567") == "*******"
+    assert mask_phone("13800001234") == "138****1234" and mask_phone("8861234") == "*******"
