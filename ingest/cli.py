@@ -16,6 +16,7 @@ from ingest.checks import cli as checks_cli
 from ingest.export import cli as export_cli
 from ingest.held import cli as held_cli
 from ingest.inspection import cli as inspection_cli
+from ingest.lists import ratescli
 from ingest.proof import cli as proof_cli
 from ingest.recovery import cli as recovery_cli
 from ingest.reporting import cli as reporting_cli
@@ -62,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     held_cli.add_parser(commands)
     inspection_cli.add_parser(commands)
     staging_cli.add_parser(commands)
+    ratescli.add_parser(commands)
     _add_ingest(commands)
     reporting_cli.add_parser(commands)
     chain_cli.add_parsers(commands)

@@ -278,7 +278,7 @@ def _checked(tx: Transaction, row: Row, out: Mapping[str, Any]) -> State:
     findings = findings_of(out["findings"])
     worst = gravest(findings)
     after = State.REJECTED if worst is Severity.REJECT else State.HELD if worst is Severity.HOLD else State.CHECKED
-    return _settle(tx, row, State.RECEIVED, after, "checked", findings, title=out["title"], **out["applicant"])
+    return _settle(tx, row, State.RECEIVED, after, "checked", findings, **out["about"])
 
 
 def _packaged(tx: Transaction, row: Row, out: Mapping[str, Any]) -> State:

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine
 
-from ingest.ledger import chain, migrate, search, turns
+from ingest.ledger import chain, migrate, natures, search, turns
 from ingest.ledger.tables import NIGHT, batch, number, opened, record, sequence
 from ingest.model import State
 
@@ -165,6 +165,11 @@ class Transaction:
         **columns: Any,
     ) -> bool:
         """Change a record's state with its event; False when it no longer stands in ``before`` (another run was faster)."""
+        told = {"state": after.value, **(detail or {})}
+        if "findings" in columns:
+            columns["natures"] = verdict = natures.of(columns["findings"])
+            if verdict != natures.GOOD:  # with the codes, all that the chain keeps of what was found
+                told["natures"] = verdict
         done = self.conn.execute(
             sa.update(record)
             .where(record.c.id == record_id, record.c.state.in_([s.value for s in before]))
@@ -174,7 +179,7 @@ class Transaction:
             return False
         if search.WRITTEN & columns.keys():
             self._to_index.append(record_id)
-        self.chain.append(kind, record_id, {"state": after.value, **(detail or {})})
+        self.chain.append(kind, record_id, told)
         return True
 
     def fail(self, record_id: str, stage: str, error: str) -> None:

@@ -64,6 +64,8 @@ record = Table(
     Column("location", Text, nullable=False),  # where the source found it
     Column("state", String(20), nullable=False),
     Column("as_of", String(40), nullable=False),
+    # what it is a record of: None, a closed case; "digitised", scans of a traditional archive, whose 档号 stands as its case_no
+    Column("origin", String(20)),
     Column("case_no", String(80)),
     Column("version", Integer),
     Column("content_digest", String(64)),
@@ -71,6 +73,8 @@ record = Table(
     Column("identity", String(250), unique=True),
     Column("duplicate_of", String(40)),
     Column("findings", JSON, nullable=False),
+    # one letter for each of the 四性 (natures.py), written with the findings: rates are counted without reading them
+    Column("natures", String(4), nullable=False, server_default="PPPP"),
     Column("files", JSON),
     Column("filing", JSON),
     # what filing decided, apart from its JSON, so that transfer and expiry lists are one indexed question; days as YYYY-MM-DD
@@ -107,7 +111,10 @@ record = Table(
     Column("applicant_keys", JSON),
     Column("title_masked", Text),
     Index("record_batch_state", "batch_id", "state", "position"),
-    Index("record_case", "agency", "case_no"),
+    # whole questions are answered from these three: which cases became archives, what the checks found, which 档号 is archived
+    Index("record_case", "agency", "case_no", "state", "closed_on", "matter_code", "origin"),
+    Index("record_natures", "agency", "entered_on", "state", "natures"),
+    Index("record_archival_code", "archival_code", "state"),
     Index("record_entered", "entered", unique=True),
     Index("record_state", "state", "entered"),
     Index("record_agency", "agency", "entered"),
@@ -139,6 +146,22 @@ saved_view = Table(
     Column("name", String(80), primary_key=True),
     Column("query", Text, nullable=False),  # as the page's own query string
     Column("created_at", String(40), nullable=False),
+)
+
+# The traditional archives of each fonds (paper and the like) as their catalogue was last imported, one row a 卷 or 件: the
+# denominator of the 数字化率. A row says whether it should be digitised, and if not, why. `import_seq` is the event that entered it.
+traditional = Table(
+    "traditional",
+    metadata,
+    Column("archival_code", String(120), primary_key=True),
+    Column("fonds_no", String(20), nullable=False),
+    Column("unit", String(4), nullable=False),  # 卷 or 件
+    Column("pages", Integer),
+    Column("retention_code", String(10)),
+    Column("reason", String(20)),  # why it is not to be digitised, a code of schemas/indicators.json; None: it is to be
+    Column("digitised", Boolean, nullable=False),  # before and elsewhere; what is digitised here is found by its 档号
+    Column("import_seq", BigInteger, nullable=False),
+    Index("traditional_rate", "fonds_no", "unit", "reason", "retention_code", "digitised", "archival_code", "pages"),
 )
 
 # Archivists' rulings on matters that no entry takes, as the last run found them in config/schedules/rulings: each change of

@@ -69,14 +69,14 @@ def _coverage(args: argparse.Namespace) -> int:
     approved, agencies = approved_share(lines)
     if args.json:
         told = {"day": day.isoformat(), "approved": approved, "agencies": agencies}
-        _out(json.dumps(told | {"fonds": [line.as_json() for line in lines]}, ensure_ascii=False, indent=1))
+        say(json.dumps(told | {"fonds": [line.as_json() for line in lines]}, ensure_ascii=False, indent=1))
         return 0
     head, *rows = table(lines)
-    _out(f"{day}：有施行版本的单位 {approved}/{agencies} / agencies with a version in force")
-    _table(head, rows)
+    say(f"{day}：有施行版本的单位 {approved}/{agencies} / agencies with a version in force")
+    print_table(head, rows)
     for line in lines:
         if line.uncovered:
-            _out(f"{line.fonds_no} 未覆盖的在线事项：{'；'.join(line.uncovered)}")
+            say(f"{line.fonds_no} 未覆盖的在线事项：{'；'.join(line.uncovered)}")
     return 0
 
 
@@ -102,15 +102,15 @@ def _print(
 ) -> None:  # fmt: skip
     if args.json:
         for row in rows:
-            _out(json.dumps(row, ensure_ascii=False))
+            say(json.dumps(row, ensure_ascii=False))
     elif args.csv:
         sys.stdout.write("\ufeff")  # so that a spreadsheet reads it as UTF-8
         out = csv.writer(sys.stdout)
         out.writerow(columns)
         out.writerows([_cell(row[name]) for name in columns] for row in rows)
     else:
-        _table(heads, ([_cell(row[name]) for name in shown] for row in rows))
-        _out(f"共 {len(rows)} 件 / {len(rows)} records")
+        print_table(heads, ([_cell(row[name]) for name in shown] for row in rows))
+        say(f"共 {len(rows)} 件 / {len(rows)} records")
 
 
 def _cell(value: object) -> str:
@@ -119,7 +119,7 @@ def _cell(value: object) -> str:
     return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
 
 
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+def print_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
@@ -133,5 +133,5 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     console.print(table)
 
 
-def _out(line: str) -> None:
+def say(line: str) -> None:
     sys.stdout.write(f"{line}\n")

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ingest.ledger import natures
 from ingest.model import CopyState, State
 
 _CLOSED = {"held_void": "void", "held_withdrawn": "withdrawn"}
@@ -24,6 +25,7 @@ class Told:
     case_no: str | None = None
     version: int | None = None
     content_digest: str | None = None
+    natures: str = natures.GOOD
     state: str = State.LISTED.value
     receipt: tuple[int, str] | None = None
     filing: dict[str, Any] | None = None
@@ -61,6 +63,7 @@ class History:
         told = self.records.setdefault(event["record_id"], Told())
         told.at = event["at"]
         told.state = detail.get("state", told.state)
+        told.natures = detail.get("natures", natures.GOOD if event["kind"] == "received" else told.natures)
         match event["kind"]:
             case "received":
                 for name in ("agency", "source", "delivery", "case_no", "version"):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,10 @@ from ingest.checks import run as run_checks
 from ingest.checks.engine import SignedWhole
 from ingest.checks.items import sheet
 from ingest.metadata import applicant, strictjson
+from ingest.metadata.parts import section
 from ingest.model import StagedFile
+from ingest.schedule import closing_date
+from ingest.schedule.codes import MatterCodes
 from ingest.settings import Home
 from ingest.signatures import evidence
 from ingest.sources.base import METADATA
@@ -77,6 +81,16 @@ def work(home: Home, job: dict[str, Any]) -> dict[str, Any]:
     (base / EVIDENCE).mkdir()
     for name, data in report.evidence.items():
         (base / EVIDENCE / name).write_bytes(data)
-    title = report.record.get("record", {}).get("title")
-    about = applicant.columns(report.record, house.applicant_key(home))
-    return {"findings": findings, "title": title if isinstance(title, str) else None, "applicant": about}
+    about = _about(report.record) | applicant.columns(report.record, house.applicant_key(home))
+    return {"findings": findings, "about": about}
+
+
+def _about(record: Mapping[str, Any]) -> dict[str, Any]:
+    """What lists tell of a record that may never be filed: its title, its 实施编码 and the day on which the case was closed."""
+    title, closed = record.get("record", {}).get("title"), closing_date(record)
+    codes = MatterCodes.of(section(section(record, "case"), "matter"))
+    return {
+        "title": title if isinstance(title, str) else None,
+        "matter_code": codes.implementation if codes.well_formed else None,
+        "closed_on": closed.isoformat() if closed else None,
+    }
