@@ -19,6 +19,7 @@ from starlette.exceptions import HTTPException
 
 from desk.api.routes import router as api
 from desk.guard import HEADERS, Limiter, SecurityHeaders, Sessions, own_form, visitor
+from desk.hooks import Scheduler
 from desk.inspection.routes import router as inspection
 from desk.numbers.routes import router as numbers
 from desk.packages.routes import router as packages
@@ -34,8 +35,9 @@ from ingest.settings import Home
 STATIC = Path(__file__).parent / "static"
 
 
-def create_app(home: Home, sessions: Sessions, *, mounted: str = "") -> FastAPI:
-    """The desk over one home. ``mounted`` is where another server puts it (``/desk-app`` in Airflow); "" alone."""
+def create_app(home: Home, sessions: Sessions, *, mounted: str = "", scheduler: Scheduler | None = None) -> FastAPI:
+    """The desk over one home. ``mounted`` is where another server puts it (``/desk-app`` in Airflow); "" alone. ``scheduler`` is the
+    one that it is mounted in, if any."""
     app = FastAPI(
         title="归档工作台 Archive desk",
         docs_url=None,  # its pages load scripts from elsewhere
@@ -47,6 +49,7 @@ def create_app(home: Home, sessions: Sessions, *, mounted: str = "") -> FastAPI:
     app.state.home = home
     app.state.sessions = sessions
     app.state.mounted = mounted
+    app.state.scheduler = scheduler
     app.state.form_key = key(home, "forms")
     app.state.limiter = Limiter()
     app.state.ledger = _once(home)
