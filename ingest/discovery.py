@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from ingest import visits
 from ingest.held.release import release_held
-from ingest.ledger import Ledger
+from ingest.ledger import Ledger, receipts
 from ingest.ledger.tables import NIGHT
 from ingest.ledger.tables import batch as batch_table
 from ingest.ledger.tables import record as record_table
@@ -21,6 +21,7 @@ from ingest.model import State
 from ingest.settings import ConfigError, Home
 from ingest.sources import Delivery
 from ingest.sources.base import part_of
+from ingest.staging.cleaning import clean
 from ingest.steps import listing
 
 _WINDOW = ("arrived_from", "arrived_to")
@@ -85,6 +86,7 @@ def discover(
     A night leaves what is older than an agency's first night (``source.from`` in agencies.json) to the backfill, and counts it.
     """
     if lane == NIGHT:
+        clean(home, ledger)  # what a killed run has answered, and not cleaned any more
         release_held(home, ledger, as_of, run_id)
     _list(home, ledger, run_id, as_of, wanted, batch_size, lane)
     return open_batches(ledger, run_id, lane)
@@ -185,13 +187,12 @@ def record_id(delivery: Delivery) -> str:
 
 
 def open_batches(ledger: Ledger, run_id: str, lane: str = NIGHT, own: bool = True) -> list[str]:
-    """Batches of this run (``own``: finished ones too), and those of all others of its lane with records undone or unanswered, in
+    """Batches of this run (``own``: finished ones too), and those of all others of its lane with records undone or receipts unsent, in
     the order in which they were made."""
     undone = record_table.c.state.in_([s.value for s in State if not s.final and s is not State.HELD])
-    unanswered = sa.and_(
-        record_table.c.state.in_([State.REJECTED.value, State.DUPLICATE.value]), record_table.c.receipt_at.is_(None)
+    work = sa.or_(
+        sa.exists().where(record_table.c.batch_id == batch_table.c.id, undone), receipts.of_batch_unsent()
     )
-    work = sa.exists().where(record_table.c.batch_id == batch_table.c.id, sa.or_(undone, unanswered))
     mine = sa.and_(batch_table.c.run_id == run_id, sa.true() if own else sa.false())
     with ledger.read() as conn:
         rows = conn.execute(

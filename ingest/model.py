@@ -31,6 +31,24 @@ class State(enum.StrEnum):
         return self in (State.ACKNOWLEDGED, State.REJECTED, State.DUPLICATE)
 
 
+class Receipt(enum.StrEnum):
+    """What the producer is told of a delivery, in three letters, each at the time when it is true."""
+
+    RECEIVED = "received"  # its bytes are in staging, as many as we say; nothing is said about what they are worth
+    EXAMINED = "examined"  # accepted, rejected with every finding, archived before, or still to be decided by a person
+    FINAL = "final"  # the last word: preserved in so many copies, so the producer may delete; or rejected
+
+
+# the receipts that a record owes its producer from the moment at which it stands in a state
+OWED: Mapping[State, tuple[Receipt, ...]] = {
+    State.FILED: (Receipt.EXAMINED,),
+    State.HELD: (Receipt.EXAMINED,),
+    State.REJECTED: (Receipt.EXAMINED, Receipt.FINAL),
+    State.DUPLICATE: (Receipt.EXAMINED, Receipt.FINAL),
+    State.DEPOSITED: (Receipt.FINAL,),  # due once it has its copies
+}
+
+
 class CopyState(enum.StrEnum):
     """What is known of one copy of a package in one replica of the store, at the time it was last looked at."""
 

@@ -7,6 +7,7 @@ where they were: Airflow's retry, an operator's clear or the next night redo exa
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
 from collections import Counter
@@ -20,12 +21,12 @@ from ingest.findings import Finding, Severity, gravest
 from ingest.held.release import versions_decided
 from ingest.ledger import Ledger, Transaction, copies, turns
 from ingest.ledger.tables import record as record_table
-from ingest.model import State
+from ingest.model import Receipt, State
+from ingest.receipts import sending
 from ingest.schedule.numbers import NumberSpaceExhausted
 from ingest.settings import Home
-from ingest.sources import SourceAway
+from ingest.staging.cleaning import clean
 from ingest.staging.room import NoRoom, ensure_room
-from ingest.steps import acknowledge as ack
 from ingest.steps import check as check_step
 from ingest.steps import deposit as deposit_step
 from ingest.steps import filing as filing_step
@@ -33,7 +34,6 @@ from ingest.steps import house, listing
 from ingest.steps import package as package_step
 from ingest.steps import receive as receive_step
 from ingest.steps.receive import findings_of
-from ingest.store import config as store_config
 from ingest.store.config import StorePlan
 from ingest.workers import Done, Job, Threads, Workers
 
@@ -68,16 +68,23 @@ def receive(home: Home, ledger: Ledger, batch_id: str, workers: Workers) -> Stag
         raise StageFailed(str(e)) from e
     # in the batch's order: of two deliveries of the same version, the first listed is the record and the other the duplicate
     run = partial(workers.map, receive_step.work, ordered=True)
-    return _over("receive", ledger, batch_id, State.LISTED, run, _received)
+    with _telling(home, ledger, batch_id):
+        return _over("receive", ledger, batch_id, State.LISTED, run, _received)
 
 
 def check(home: Home, ledger: Ledger, batch_id: str, workers: Workers) -> StageResult:
     """The 四性检测 of each record, in killable processes."""
-    return _over("check", ledger, batch_id, State.RECEIVED, partial(workers.map, check_step.work), _checked)
+    with _telling(home, ledger, batch_id):
+        return _over("check", ledger, batch_id, State.RECEIVED, partial(workers.map, check_step.work), _checked)
 
 
 def file(home: Home, ledger: Ledger, batch_id: str, workers: Workers) -> StageResult:
     """Match each record to the schedule in force and give it its numbers, in the batch's order and once for ever."""
+    with _telling(home, ledger, batch_id):
+        return _file(home, ledger, batch_id)
+
+
+def _file(home: Home, ledger: Ledger, batch_id: str) -> StageResult:
     started = time.monotonic()
     states: Counter[str] = Counter()
     errors: list[str] = []
@@ -135,43 +142,22 @@ def deposit(home: Home, ledger: Ledger, batch_id: str, workers: Workers) -> Stag
 
 
 def acknowledge(home: Home, ledger: Ledger, batch_id: str, workers: Workers) -> StageResult:
-    """Receipts to the source for all that is decided; staging is emptied only now."""
+    """The receipts that are still owed, above all the last word on what is decided; staging is emptied only now."""
     started = time.monotonic()
-    states: Counter[str] = Counter()
-    away: dict[str, str] = {}
-    errors: list[str] = []
-    decided = [
-        *_preserved(home, ledger, ledger.records(batch_id, [State.DEPOSITED])),
-        *ledger.records(batch_id, [State.REJECTED, State.DUPLICATE, State.ACKNOWLEDGED]),
-    ]
-    for group in _groups(decided):
-        sent, unsent = _send([row for row in group if row["receipt_at"] is None], home, away)
-        if sent or unsent:
-            with ledger.begin() as tx:
-                for row in unsent:
-                    tx.fail(row["id"], "acknowledge", away[row["agency"]])
-                    errors.append(f"{row['delivery']}: {away[row['agency']]}")
-                for row, outcome, code in sent:
-                    tx.move(row["id"], [State(row["state"])], outcome, "acknowledged", {"receipt": code},
-                            receipt_code=code, receipt_at=tx.now)  # fmt: skip
-                    states[outcome.value] += 1
-        untold = {row["id"] for row in unsent}
-        for row in group:
-            if row["id"] not in untold:
-                ack.clean(home, row)
-    held = ledger.records(batch_id, [State.HELD])
-    ack.sweep(home, batch_id, {row["id"] for row in (*decided, *held)})
+    sent = sending.send(home, ledger, batch_id)
+    clean(home, ledger, batch_id)
     listing.sweep(home, ledger)
-    return _result("acknowledge", batch_id, states, errors, started)
+    return _result("acknowledge", batch_id, sent.states, sent.errors, started)
 
 
-def _preserved(home: Home, ledger: Ledger, rows: list[Row]) -> list[Row]:
-    """Those of the deposited records that have their copies: only of these is the producer told that they are preserved."""
-    if not rows:
-        return []
-    plan = store_config.plan(home)
-    proved = _proved(ledger, rows, plan)
-    return [{**row, "copies": plan.min_copies} for row in rows if len(proved[row["id"]]) >= plan.min_copies]
+@contextlib.contextmanager
+def _telling(home: Home, ledger: Ledger, batch_id: str) -> Iterator[None]:
+    """Tell the producers what the stage has brought, whatever became of the rest. A source that is away holds up no stage: what
+    it is owed is tried again at the end."""
+    try:
+        yield
+    finally:
+        sending.send_first(home, ledger, batch_id)
 
 
 def _proved(ledger: Ledger, rows: list[Row], plan: StorePlan) -> dict[str, set[str]]:
@@ -180,24 +166,6 @@ def _proved(ledger: Ledger, rows: list[Row], plan: StorePlan) -> dict[str, set[s
         found = copies.proved(conn, [row["object_key"] for row in rows])
     names = {replica.name for replica in plan.replicas}
     return {row["id"]: found.get(row["object_key"], set()) & names for row in rows}
-
-
-def _send(rows: list[Row], home: Home, away: dict[str, str]) -> tuple[list[tuple[Row, State, int]], list[Row]]:
-    """Send receipts: those sent with the state that this gives the record and the receipt's code, and those not sent.
-
-    A source that is away is asked once: ``away`` (agency → why) remembers it for the records that follow.
-    """
-    sent, unsent = [], []
-    for row in rows:
-        outcome = State.ACKNOWLEDGED if row["state"] == State.DEPOSITED else State(row["state"])
-        try:
-            if row["agency"] not in away:
-                sent.append((row, outcome, ack.send(home, row, outcome)))
-                continue
-        except SourceAway as e:
-            away[row["agency"]] = str(e)
-        unsent.append(row)
-    return sent, unsent
 
 
 def _groups(rows: list[Row]) -> Iterator[list[Row]]:
@@ -242,6 +210,7 @@ def _received(tx: Transaction, row: Row, out: Mapping[str, Any]) -> State:
             "version": version}  # fmt: skip
     if out["final"]:
         return _settle(tx, row, State.LISTED, State.REJECTED, "received", findings, told, **facts)
+    tx.owe(row["id"], Receipt.RECEIVED)
     identity = f"{row['agency']}|{out['case_no']}|{version}"
     same = tx.conn.execute(
         sa.select(record_table.c.id, record_table.c.content_digest).where(record_table.c.identity == identity)

@@ -32,7 +32,8 @@ def ledger(tmp_path: Path) -> Ledger:
     [
         (State.RECEIVED, False, True),
         (State.DEPOSITED, False, True),
-        (State.HELD, False, False),
+        (State.HELD, False, True),
+        (State.HELD, True, False),
         (State.REJECTED, False, True),
         (State.REJECTED, True, False),
         (State.DUPLICATE, False, True),

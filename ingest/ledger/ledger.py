@@ -17,8 +17,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine
 
 from ingest.ledger import chain, migrate, natures, search, turns
-from ingest.ledger.tables import NIGHT, batch, number, opened, record, sequence
-from ingest.model import State
+from ingest.ledger.tables import NIGHT, batch, number, opened, receipt, record, sequence
+from ingest.model import OWED, Receipt, State
 
 _PATIENCE = 3600.0  # seconds: longer than any stage of a batch takes
 
@@ -98,9 +98,18 @@ class Transaction:
         self.now = dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds")
         self.chain = chain.ChainWriter(conn, self.now)
         self._to_index: list[str] = []
+        self._owed: dict[tuple[str, Receipt], None] = {}
+
+    def owe(self, subject: str, *kinds: Receipt) -> None:
+        """Note receipts that the producer is to get, or to get again."""
+        self._owed |= dict.fromkeys((subject, kind) for kind in kinds)
 
     def close(self) -> None:
-        """Write what waits for the end: the lines of the search, then the events."""
+        """Write what waits for the end: the receipts owed, the lines of the search, then the events."""
+        if self._owed:
+            rows = [{"subject": s, "kind": k.value, "owed_at": self.now, "attempts": 0} for s, k in self._owed]
+            self.conn.execute(_OWE[self.conn.dialect.name], rows)
+            self._owed = {}
         search.index(self.conn, self._to_index)
         self._to_index = []
         self.chain.close()
@@ -164,12 +173,18 @@ class Transaction:
         detail: Mapping[str, Any] | None = None,
         **columns: Any,
     ) -> bool:
-        """Change a record's state with its event; False when it no longer stands in ``before`` (another run was faster)."""
+        """Change a record's state with its event; False when it no longer stands in ``before`` (another run was faster).
+
+        What it then owes its producer is noted with it, unless ``columns`` say that it has been answered.
+        """
         told = {"state": after.value, **(detail or {})}
         if "findings" in columns:
             columns["natures"] = verdict = natures.of(columns["findings"])
             if verdict != natures.GOOD:  # with the codes, all that the chain keeps of what was found
                 told["natures"] = verdict
+        owed = OWED.get(after, ()) if columns.get("receipt_at") is None else ()
+        if Receipt.FINAL in owed:
+            columns |= {"receipt_at": None, "receipt_code": None}
         done = self.conn.execute(
             sa.update(record)
             .where(record.c.id == record_id, record.c.state.in_([s.value for s in before]))
@@ -180,6 +195,7 @@ class Transaction:
         if search.WRITTEN & columns.keys():
             self._to_index.append(record_id)
         self.chain.append(kind, record_id, told)
+        self.owe(record_id, *owed)
         return True
 
     def fail(self, record_id: str, stage: str, error: str) -> None:
@@ -226,6 +242,16 @@ def _draw(insert: Any) -> Any:
 
 
 _DRAW = {"sqlite": _draw(sqlite.insert), "postgresql": _draw(postgresql.insert)}
+
+
+def _owe(insert: Any) -> Any:
+    """One statement that enters a receipt, or makes it owed again."""
+    entered = insert(receipt)
+    anew = {"owed_at": entered.excluded.owed_at, "sent_at": None, "attempts": 0, "last_error": None}
+    return entered.on_conflict_do_update(index_elements=["subject", "kind"], set_=anew)
+
+
+_OWE = {"sqlite": _owe(sqlite.insert), "postgresql": _owe(postgresql.insert)}
 
 
 def _engine(url: str) -> Engine:

@@ -264,6 +264,22 @@ opened = Table(
     Column("records", Integer, nullable=False),
 )
 
+# Receipts owed to the producers, entered with the state that owes them and marked once they have been handed over. One that is
+# owed anew (a held record was accepted) is sent again. What was sent is an event too; attempts and errors are machine trouble.
+receipt = Table(
+    "receipt",
+    metadata,
+    Column(
+        "subject", String(40), primary_key=True
+    ),  # a record's id, or that of a delivery that holds several (`opened`)
+    Column("kind", String(20), primary_key=True),  # a model.Receipt
+    Column("owed_at", String(40), nullable=False),
+    Column("sent_at", String(40), index=True),  # None: still owed
+    Column("digest", String(64)),  # SHA-256 of the bytes that were last handed over
+    Column("attempts", Integer, nullable=False),
+    Column("last_error", Text),
+)
+
 # One row: the last link. Locking it puts writers of events in a row on every back end.
 chain_head = Table(
     "chain_head",

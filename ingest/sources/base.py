@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import BinaryIO, Protocol
+
+from ingest.model import Receipt
 
 METADATA = "case.json"  # written last by the producer: its presence says that the delivery is complete
 DONE = "_DONE"  # the same for a delivery of any other form; beside a delivery X that is a single file it is X_DONE
@@ -101,5 +103,6 @@ class Source(Protocol):
     def reader(self, location: str) -> DeliveryReader:
         """Open one delivery for reading."""
 
-    def acknowledge(self, name: str, receipt: bytes) -> None:
-        """Hand over the receipt of a delivery; safe to repeat, the last one stands. Raises SourceAway."""
+    def tell(self, receipts: Sequence[tuple[str, Receipt, bytes]]) -> None:
+        """Hand over receipts, each with its delivery's name and kind: all of them, or SourceAway. Safe to repeat; of a kind the
+        last one stands."""

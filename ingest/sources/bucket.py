@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import posixpath
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _SECONDS = 30
+_AT_ONCE = 4  # small objects on their way at the same time
 
 
 class BucketTree:
@@ -88,8 +90,11 @@ class BucketTree:
         # one GET is one version of the object: it cannot change while it is read
         return SteadyFile(answer["Body"], key, lambda: None, lambda e: SourceAway(key, e))
 
-    def write(self, folder: str, name: str, data: bytes) -> None:
-        key = self.join(folder, name)
+    def write(self, folder: str, files: Mapping[str, bytes]) -> None:
+        with ThreadPoolExecutor(_AT_ONCE) as threads:
+            list(threads.map(lambda item: self._write(self.join(folder, item[0]), item[1]), files.items()))
+
+    def _write(self, key: str, data: bytes) -> None:
         try:
             self._s3.put_object(Bucket=self._bucket, Key=key, Body=data, ContentType="application/json")
         except (ClientError, BotoCoreError) as e:

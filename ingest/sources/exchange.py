@@ -72,12 +72,14 @@ class ExchangeTree:
         except DeliveryGone as e:  # the root of all attachments: a mount that is away
             raise SourceAway(self._root, e) from e
 
-    def write(self, folder: str, name: str, data: bytes) -> None:
+    def write(self, folder: str, files: Mapping[str, bytes]) -> None:
         table = self._table(folder)
+        rows = [{"n": name, "r": data.decode()} for name, data in files.items()]
+        new: dict[Any, Any] = {table.c["NAME"]: sa.bindparam("n"), table.c["RECEIPT"]: sa.bindparam("r")}
 
         def put(conn: Connection) -> None:
-            conn.execute(sa.delete(table).where(table.c["NAME"] == name))
-            conn.execute(sa.insert(table).values({table.c["NAME"]: name, table.c["RECEIPT"]: data.decode()}))
+            conn.execute(sa.delete(table).where(table.c["NAME"].in_(list(files))))
+            conn.execute(sa.insert(table).values(new), rows)
 
         self._ask(put)
 

@@ -10,10 +10,10 @@ import hashlib
 import itertools
 import os
 import stat
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
-from ingest.sources.base import DeliveryGone
+from ingest.sources.base import DeliveryGone, SourceAway
 from ingest.sources.trees import Marked, SteadyFile, safe
 
 
@@ -70,21 +70,29 @@ class LocalTree:
             raise OSError(f"not a regular file: {name!r}")
         return SteadyFile(os.fdopen(fd, "rb", buffering=0), name, lambda: _state(fd), lambda e: e)
 
-    def write(self, folder: str, name: str, data: bytes) -> None:
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        digest = hashlib.sha256(os.fsencode(name)).hexdigest()[:16]
-        temp = Path(folder, f".{os.getpid()}-{digest}.tmp")
-        with temp.open("wb") as f:
-            f.write(data)
-            f.flush()
-            os.fsync(f.fileno())
-        temp.replace(Path(folder, name))
+    def write(self, folder: str, files: Mapping[str, bytes]) -> None:
+        try:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            for name, data in files.items():
+                _write(Path(folder), name, data)
+        except OSError as e:
+            raise SourceAway(folder, e) from e
 
     def close(self) -> None:
         """There is nothing to hang up on."""
 
     def join(self, folder: str, name: str) -> str:
         return str(Path(folder, name))
+
+
+def _write(folder: Path, name: str, data: bytes) -> None:
+    digest = hashlib.sha256(os.fsencode(name)).hexdigest()[:16]
+    temp = folder / f".{os.getpid()}-{digest}.tmp"
+    with temp.open("wb") as f:
+        f.write(data)
+        f.flush()
+        os.fsync(f.fileno())
+    temp.replace(folder / name)
 
 
 def _regular(path: Path) -> os.stat_result | None:

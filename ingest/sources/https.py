@@ -3,7 +3,9 @@
     GET <base>/deliveries?since=YYYY-MM-DD&cursor=…   {"deliveries": [{"name", "size", "modified", "etag"}], "next": cursor or null}
     GET <base>/deliveries/<name>/files                {"files": ["case.json", "申报文件/…", …]}
     GET <base>/deliveries/<name>/files/<path>         the bytes
-    PUT <base>/receipts/<name>.receipt.json           the receipt
+    PUT <base>/receipts/<name>.received.json          the receipts: received,
+    PUT <base>/receipts/<name>.examined.json          accepted, rejected or held,
+    PUT <base>/receipts/<name>.receipt.json           and the last word
 
 A delivery of another form than case.json says ``"packed": true``. ``modified`` is ISO 8601 with an offset, when the delivery was
 complete. Names in paths are percent-encoded. The server is known by its certificate; we by a bearer token, a client
@@ -16,6 +18,7 @@ import datetime as dt
 import json
 import time
 from collections.abc import Collection, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, BinaryIO, cast
 from urllib.parse import quote, urlencode
 
@@ -33,6 +36,7 @@ _PAGE_BYTES = 16 * 1024**2
 _PAGES = 10_000
 _PAGE_SECONDS = 120.0
 _SECONDS = 30.0
+_AT_ONCE = 4  # receipts on their way at the same time
 _RETRIES = Retry(
     total=4,
     redirect=0,
@@ -62,6 +66,7 @@ class HttpsTree:
             key_file=connection.option("key_file") or None,
             timeout=Timeout(connect=_SECONDS, read=_SECONDS),
             retries=_RETRIES,
+            maxsize=_AT_ONCE,
         )
 
     def marked(self, folder: str, markers: Collection[str], since: dt.date | None) -> Iterator[Marked]:
@@ -96,8 +101,11 @@ class HttpsTree:
         length = answer.headers.get("Content-Length")
         return SteadyFile(_Body(answer, path, length), name, lambda: None, lambda e: _away(path, e))
 
-    def write(self, folder: str, name: str, data: bytes) -> None:
-        path = f"{folder}/{quote(name, safe='')}"
+    def write(self, folder: str, files: Mapping[str, bytes]) -> None:
+        with ThreadPoolExecutor(_AT_ONCE) as threads:
+            list(threads.map(lambda item: self._write(f"{folder}/{quote(item[0], safe='')}", item[1]), files.items()))
+
+    def _write(self, path: str, data: bytes) -> None:
         headers = self._headers | {"Content-Type": "application/json"}
         try:
             answer = self._pool.request("PUT", f"{self._base}/{path}", body=data, headers=headers)

@@ -14,7 +14,7 @@ import posixpath
 import stat
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, TypeVar
 
 import paramiko
@@ -76,8 +76,10 @@ class SftpTree:
         file = _Windows(client.open(path, "rb"), st.st_size or 0)
         return SteadyFile(file, path, lambda: _state(client.lstat(path)), lambda e: SourceAway(path, e))
 
-    def write(self, folder: str, name: str, data: bytes) -> None:
-        self._ask(folder, lambda c: _write(c, folder, name, data))
+    def write(self, folder: str, files: Mapping[str, bytes]) -> None:
+        self._ask(folder, lambda c: _make(c, folder))
+        for name, data in files.items():
+            self._ask(folder, lambda c, name=name, data=data: _write(c, folder, name, data))  # type: ignore[misc]
 
     def join(self, folder: str, name: str) -> str:
         return posixpath.join(folder, name)
@@ -232,7 +234,6 @@ def _state(st: paramiko.SFTPAttributes) -> tuple[Any, Any]:
 
 def _write(client: paramiko.SFTPClient, folder: str, name: str, data: bytes) -> None:
     """Beside its place first, then renamed over it: nobody sees half a receipt."""
-    _make(client, folder)
     temp = posixpath.join(folder, f".{os.getpid()}-{hashlib.sha256(name.encode('utf-8')).hexdigest()[:16]}.tmp")
     with client.open(temp, "wb") as f:
         f.write(data)

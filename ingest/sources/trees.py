@@ -1,7 +1,9 @@
 """Deliveries as folders, wherever the folders are: on a disk, behind SFTP, in a bucket.
 
-    <drop>/<delivery>/case.json + files            receipts: <outbox>/<delivery>.receipt.json
+    <drop>/<delivery>/case.json + files
     <drop>/<delivery>/_DONE + files of another form (a ZIP, an EEP, tables …); on a disk also <drop>/<delivery> + <delivery>_DONE
+
+    <outbox>/<delivery>.received.json, then .examined.json, and as the last word .receipt.json
 
 A *tree* knows how its system lists, reads and writes; what makes a folder a delivery is said once, here.
 """
@@ -14,10 +16,10 @@ import hashlib
 import io
 import os
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, Protocol, TypeVar, cast
 
-from ingest.model import CST
+from ingest.model import CST, Receipt
 from ingest.sources.base import DONE, METADATA, Delivery, SourceAway, StillWriting
 
 _T = TypeVar("_T")
@@ -52,8 +54,8 @@ class Tree(Protocol):
         """A regular file below ``folder``, never out of it, or ``folder`` itself by its own name; OSError where ``name`` is none.
         Raises DeliveryGone, SourceAway."""
 
-    def write(self, folder: str, name: str, data: bytes) -> None:
-        """Write a file whole or not at all, over what stands there. Raises SourceAway."""
+    def write(self, folder: str, files: Mapping[str, bytes]) -> None:
+        """Write files by name, each whole or not at all, over what stands there. All are there on return, else SourceAway."""
 
     def close(self) -> None:
         """Hang up."""
@@ -91,8 +93,8 @@ class TreeSource:
     def reader(self, location: str) -> TreeDelivery:
         return TreeDelivery(self._tree, location, self._seconds)
 
-    def acknowledge(self, name: str, receipt: bytes) -> None:
-        self._tree.write(self._outbox, receipt_name(name), receipt)
+    def tell(self, receipts: Sequence[tuple[str, Receipt, bytes]]) -> None:
+        self._tree.write(self._outbox, {receipt_name(name, kind): data for name, kind, data in receipts})
 
 
 class TreeDelivery:
@@ -134,11 +136,14 @@ def read_up_to(file: BinaryIO, size: int) -> bytes:
     return bytes(out)
 
 
-def receipt_name(delivery: str) -> str:
-    """The receipt's file name; a delivery name too long for a suffix is shortened with its digest."""
-    name = f"{delivery}.receipt.json"
+_SUFFIX = {Receipt.RECEIVED: "received", Receipt.EXAMINED: "examined", Receipt.FINAL: "receipt"}
+
+
+def receipt_name(delivery: str, kind: Receipt) -> str:
+    """A receipt's file name; a delivery name too long for a suffix is shortened with its digest."""
+    name = f"{delivery}.{_SUFFIX[kind]}.json"
     raw = os.fsencode(name)
-    return name if len(raw) <= 255 else f"{hashlib.sha256(os.fsencode(delivery)).hexdigest()}.receipt.json"
+    return name if len(raw) <= 255 else f"{hashlib.sha256(os.fsencode(delivery)).hexdigest()}.{_SUFFIX[kind]}.json"
 
 
 class SteadyFile(io.RawIOBase):

@@ -140,7 +140,9 @@ def test_returned_and_recovered(night_home: NightHome) -> None:
     assert row(night_home, unknown["id"])["state"] == "acknowledged"
     back = row(night_home, unscheduled["id"])
     assert (back["state"], back["receipt_code"]) == ("rejected", 5)
-    (receipt,) = (json.loads(p.read_text("utf-8")) for p in (root / "outbox").rglob(f"{unscheduled['delivery']}*"))
+    (receipt,) = (
+        json.loads(p.read_text("utf-8")) for p in (root / "outbox").rglob(f"{unscheduled['delivery']}.receipt.json")
+    )
     assert "本事项不属归档范围" in receipt["findings"][-1]["zh"] and receipt["state"] == "rejected"
     assert not any((root / "staging").rglob("case.json"))
 

@@ -59,7 +59,7 @@ def test_a_night_ends_as_expected_and_a_second_takes_nothing_twice(
 def test_every_decided_delivery_has_its_receipt_and_staging_holds_only_what_is_held(sample: NightHome) -> None:
     sample.run(batch_size=7)
     receipts = {p.name.removesuffix(".receipt.json"): json.loads(p.read_text("utf-8"))
-                for p in sample.home.outbox.rglob("*.json")}  # fmt: skip
+                for p in sample.home.outbox.rglob("*.receipt.json")}  # fmt: skip
     rows = {r["delivery"]: r for r in sample.records()}
     assert set(receipts) == {d for d, r in rows.items() if r["state"] != "held"}
     for delivery, receipt in receipts.items():

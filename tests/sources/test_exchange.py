@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import make_url
 
 from ingest import sources
+from ingest.model import Receipt
 from ingest.settings import Agency, Home
 from ingest.sources import Source, SourceAway, open_source
 from ingest.sources.base import DeliveryGone
@@ -111,10 +112,11 @@ def test_a_version_that_was_replaced_is_gone(database: sa.Engine, tmp_path: Path
 def test_receipts_go_into_their_table_and_the_last_stands(database: sa.Engine, tmp_path: Path) -> None:
     source = opened(database, tmp_path)
     for body in (b"first", "第二".encode()):
-        source.acknowledge("甲-1-v1", body)
+        source.tell([(name, Receipt.FINAL, body) for name in ("甲-1-v1", "甲-2-v1")])
     with database.connect() as conn:
-        assert conn.exec_driver_sql("select name, receipt from guidang_receipt").all() == [
-            ("甲-1-v1.receipt.json", "第二")
+        assert conn.exec_driver_sql("select name, receipt from guidang_receipt order by name").all() == [
+            ("甲-1-v1.receipt.json", "第二"),
+            ("甲-2-v1.receipt.json", "第二"),
         ]
 
 

@@ -27,6 +27,7 @@ from source_servers import (
 )
 
 from ingest import sources
+from ingest.model import Receipt
 from ingest.servers.seaweed import StoreEndpoint
 from ingest.settings import Agency, ConfigError, Home, Limits
 from ingest.sources import Source, SourceAway, open_source
@@ -174,10 +175,10 @@ def test_other_forms_are_marked_as_done_in_a_folder_or_beside_a_file(place: Plac
 def test_receipts_are_whole_and_the_last_stands(place: Place, tmp_path: Path) -> None:
     source = opened(place, tmp_path)
     for body in (b"first", b"second"):
-        source.acknowledge("办件 1", body)
-        source.acknowledge("长" * 84, body)
+        source.tell([(name, kind, body) for name in ("办件 1", "长" * 84) for kind in Receipt])
     got = place.receipts()
-    assert got["办件 1.receipt.json"] == b"second" and len(got) == 2 and set(got.values()) == {b"second"}
+    assert {f"办件 1.{suffix}.json" for suffix in ("received", "examined", "receipt")} < set(got)
+    assert len(got) == 6 and set(got.values()) == {b"second"}
 
 
 @pytest.mark.parametrize("kind", ["folder", "sftp"])

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from ingest.model import Receipt
 from ingest.settings import Limits
 from ingest.sources import local_delivery
 from ingest.sources.folder import LocalTree
@@ -180,9 +181,8 @@ def test_the_folder_lists_complete_deliveries_only(tmp_path: Path) -> None:
 
 def test_receipts_are_whole_and_repeatable(tmp_path: Path) -> None:
     source = TreeSource(LocalTree(), "a", str(tmp_path / "a"), str(tmp_path / "outbox/a"))
-    for name in ("1", "长" * 84):
-        for body in (b"first", b"second"):
-            source.acknowledge(name, body)
+    for body in (b"first", b"second"):
+        source.tell([(name, kind, body) for name in ("1", "长" * 84) for kind in Receipt])
     written = sorted((tmp_path / "outbox/a").iterdir())
-    assert [p.read_bytes() for p in written] == [b"second", b"second"]
-    assert {p.name for p in written} >= {"1.receipt.json"}
+    assert [p.read_bytes() for p in written] == [b"second"] * 6
+    assert {p.name for p in written} >= {"1.received.json", "1.examined.json", "1.receipt.json"}

@@ -1,0 +1,159 @@
+"""Hand owed receipts over, at least once, and note each with its event.
+
+A crash between the two sends the same bytes again. A source that is away is asked once and costs the other agencies nothing;
+what it is owed stays owed, and the next pass, or the next night, tries again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import sqlalchemy as sa
+
+from ingest.ledger import Ledger, Transaction, copies, receipts
+from ingest.ledger.tables import record
+from ingest.model import Receipt, State
+from ingest.receipts import words
+from ingest.receipts.words import Beside
+from ingest.settings import ConfigError, Home
+from ingest.sources import SourceAway, open_source
+from ingest.steps import house
+from ingest.store import config as store_config
+from sip import canonical
+
+Row = Mapping[str, Any]
+_GROUP = 20  # few enough to write outcomes at once, enough to share the cost of a durable commit
+_AT_ONCE = 8  # agencies: their systems are waited for, not worked at
+
+
+@dataclasses.dataclass(slots=True)
+class Sent:
+    """What a pass did: records by the final state they were told, receipts sent by kind, the agencies that could not be told
+    with what they said, and the deliveries that were left, in words."""
+
+    states: Counter[str] = dataclasses.field(default_factory=Counter)
+    kinds: Counter[str] = dataclasses.field(default_factory=Counter)
+    away: dict[str, str] = dataclasses.field(default_factory=dict)
+    errors: list[str] = dataclasses.field(default_factory=list)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Letter:
+    row: Row
+    kind: Receipt
+    body: Mapping[str, Any]
+    data: bytes
+
+    @property
+    def digest(self) -> str:
+        return hashlib.sha256(self.data).hexdigest()
+
+
+def send(home: Home, ledger: Ledger, batch_id: str | None = None) -> Sent:
+    """Send all that is due, of a batch or of all."""
+    out = Sent()
+    _pass(home, ledger, out, batch_id)
+    if out.states:  # an answer may be what a delivery that came twice has waited for
+        _pass(home, ledger, out, batch_id, untried=True)
+    return out
+
+
+def send_first(home: Home, ledger: Ledger, batch_id: str) -> Sent:
+    """Send what is due for a batch and was never tried: in the middle of its way a batch waits for no source twice."""
+    out = Sent()
+    _pass(home, ledger, out, batch_id, untried=True)
+    return out
+
+
+def _pass(home: Home, ledger: Ledger, out: Sent, batch_id: str | None, untried: bool = False) -> None:
+    with ledger.read() as conn:
+        keys = receipts.unsent(conn, batch_id=batch_id, untried=untried)
+    for start in range(0, len(keys), _GROUP):
+        with ledger.read() as conn:
+            letters = list(_letters(home, conn, receipts.load(conn, keys[start : start + _GROUP])))
+        if not letters:
+            continue
+        tried = [x for x in letters if x.row["agency"] not in out.away]
+        out.away |= _hand_over(home, tried)
+        with ledger.begin() as tx:
+            _note(tx, [x for x in tried if x.row["agency"] not in out.away], out)
+            for letter in letters:
+                if letter.row["agency"] in out.away:
+                    _leave(tx, letter, out)
+
+
+def _letters(home: Home, conn: sa.Connection, rows: Sequence[Row]) -> Iterator[_Letter]:
+    """The receipts of ``rows`` that can be given now, those of a record in their order."""
+    firsts = _originals(conn, rows)
+    standing = [row for row in (*rows, *firsts.values()) if row["state"] in (State.DEPOSITED, State.ACKNOWLEDGED)]
+    plan = store_config.plan(home) if any(row["kind"] == Receipt.FINAL for row in rows) and standing else None
+    proved = copies.proved(conn, {row["object_key"] for row in standing}) if plan else {}
+    for row in sorted(rows, key=lambda r: list(Receipt).index(Receipt(r["kind"]))):
+        original = firsts.get(row["duplicate_of"])
+        there = proved.get((original or row)["object_key"], set())
+        enough = plan is not None and len(there & {r.name for r in plan.replicas}) >= plan.min_copies
+        beside = Beside(plan.min_copies if plan is not None and enough else 0, original)
+        if (body := words.receipt(row, Receipt(row["kind"]), beside)) is not None:
+            yield _Letter(row, Receipt(row["kind"]), body, canonical.dumps(body))
+
+
+def _originals(conn: sa.Connection, rows: Iterable[Row]) -> dict[str, Row]:
+    ids = {row["duplicate_of"] for row in rows if row["state"] == State.DUPLICATE and row["duplicate_of"]}
+    return {r.id: dict(r._mapping) for r in conn.execute(sa.select(record).where(record.c.id.in_(ids)))} if ids else {}
+
+
+def _hand_over(home: Home, letters: Iterable[_Letter]) -> dict[str, str]:
+    """Give the letters to their sources, each agency for itself; returns those that could not be told, with why."""
+    by_source: dict[tuple[str, str], list[_Letter]] = {}
+    for letter in letters:
+        by_source.setdefault((letter.row["agency"], letter.row["source"]), []).append(letter)
+
+    def give(item: tuple[tuple[str, str], list[_Letter]]) -> tuple[str, str | None]:
+        (agency, source), some = item
+        try:
+            entry = house.agencies(home).get(agency)
+            if entry is None:
+                return agency, f"机构 {agency} 不在 agencies.json / the agency is not in agencies.json"
+            open_source(home, entry, source).tell([(x.row["delivery"], x.kind, x.data) for x in some])
+        except (SourceAway, ConfigError) as e:
+            return agency, str(e)
+        return agency, None
+
+    if len(by_source) < 2:
+        answers = [give(item) for item in by_source.items()]
+    else:
+        with ThreadPoolExecutor(_AT_ONCE) as threads:
+            answers = list(threads.map(give, by_source.items()))
+    return {agency: why for agency, why in answers if why is not None}
+
+
+def _note(tx: Transaction, letters: Sequence[_Letter], out: Sent) -> None:
+    """Mark what was sent, unless another run was faster; the last word makes its record answered."""
+    ours = {(r["id"], r["kind"]) for r in receipts.still_owed(tx.conn, [x.row for x in letters])}
+    told = [x for x in letters if (x.row["id"], x.kind) in ours]
+    receipts.sent(tx, [(x.row, x.digest) for x in told])
+    for letter in told:
+        row, says = letter.row, letter.body["state"]
+        out.kinds[letter.kind] += 1
+        if letter.kind is not Receipt.FINAL:
+            detail = {"receipt": letter.kind.value, "says": says, "digest": letter.digest}
+            tx.chain.append("receipt_sent", row["id"], detail)
+            continue
+        after = State.ACKNOWLEDGED if row["state"] == State.DEPOSITED else State(row["state"])
+        code = letter.body["receipt_code"]
+        tx.move(row["id"], [State(row["state"])], after, "acknowledged", {"receipt": code, "digest": letter.digest},
+                receipt_code=code, receipt_at=tx.now)  # fmt: skip
+        out.states[after.value] += 1
+
+
+def _leave(tx: Transaction, letter: _Letter, out: Sent) -> None:
+    row, why = letter.row, out.away[letter.row["agency"]]
+    receipts.failed(tx, [row], why)
+    if letter.kind is Receipt.FINAL:
+        tx.fail(row["id"], "acknowledge", why)
+    out.errors.append(f"{row['delivery']}: {letter.kind.value}: {why}")
