@@ -8,14 +8,15 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ingest.ledger import natures
-from ingest.model import CopyState, State
+from ingest.model import OWED, CopyState, Receipt, State
 
 _CLOSED = {"held_void": "void", "held_withdrawn": "withdrawn"}
 
 
 @dataclasses.dataclass(slots=True)
 class Told:
-    """One record as its events tell it. ``copies`` is the time of the last proof by replica."""
+    """One record as its events tell it. ``copies`` is the time of the last proof by replica, ``receipts`` the columns of its
+    receipts by kind."""
 
     batch: str = ""
     position: int = 0
@@ -31,8 +32,16 @@ class Told:
     filing: dict[str, Any] | None = None
     package: tuple[str, int] | None = None  # SHA-256 and size of what was packaged
     copies: dict[str, str] = dataclasses.field(default_factory=dict)
+    receipts: dict[Receipt, dict[str, str | None]] = dataclasses.field(default_factory=dict)
     failures: int = 0
     at: str = ""
+
+    def owe(self, kind: Receipt) -> None:
+        """As the ledger does with the state that owes it: what was sent before is sent again."""
+        self.receipts[kind] = {**self.receipts.get(kind, {}), "owed_at": self.at, "sent_at": None}
+
+    def sent(self, kind: Receipt, digest: str | None) -> None:
+        self.receipts[kind] = {"owed_at": self.at, **self.receipts.get(kind, {}), "sent_at": self.at, "digest": digest}
 
 
 class History:
@@ -64,11 +73,16 @@ class History:
         told.at = event["at"]
         told.state = detail.get("state", told.state)
         told.natures = detail.get("natures", natures.GOOD if event["kind"] == "received" else told.natures)
+        if "state" in detail and event["kind"] != "acknowledged":
+            for kind in OWED.get(detail["state"], ()):
+                told.owe(kind)
         match event["kind"]:
             case "received":
                 for name in ("agency", "source", "delivery", "case_no", "version"):
                     setattr(told, name, detail[name])
                 told.content_digest = detail.get("content")
+                if told.content_digest is not None:
+                    told.owe(Receipt.RECEIVED)
             case "filed":
                 told.filing = detail.get("filing", told.filing)
             case "packaged":
@@ -81,6 +95,9 @@ class History:
                 told.copies |= dict.fromkeys(detail.get("replicas", ()), event["at"])
             case "acknowledged":
                 told.receipt = int(detail["receipt"]), event["at"]
+                told.sent(Receipt.FINAL, detail.get("digest"))
+            case "receipt_sent":
+                told.sent(Receipt(detail["receipt"]), detail["digest"])
             case "failed":
                 told.failures += 1
             case kind if kind.startswith("held_"):

@@ -17,9 +17,9 @@ import sqlalchemy as sa
 
 from ingest.audit import heads
 from ingest.ledger import Ledger, Transaction, natures, search
-from ingest.ledger.tables import batch, chain_head, copy, event, held_decision, number, record, sequence
+from ingest.ledger.tables import batch, chain_head, copy, event, held_decision, number, receipt, record, sequence
 from ingest.metadata import applicant
-from ingest.model import CopyState, State
+from ingest.model import CopyState, Receipt, State
 from ingest.recovery import packages
 from ingest.recovery.history import History, Told
 from ingest.recovery.packages import Found, Unusable
@@ -31,7 +31,7 @@ from ingest.store.objects import ObjectStore
 _GROUP = 200
 _AT_ONCE = 4  # packages read at the same time: each is a handful of small requests
 _LOST = "rebuilt"  # the run of batches that no sealed event tells of
-_COUNTED = (batch, record, number, sequence, copy, held_decision, event)
+_COUNTED = (batch, record, number, sequence, copy, held_decision, receipt, event)
 
 
 @dataclasses.dataclass(slots=True)
@@ -136,11 +136,12 @@ class _Rebuild:
         self._enter_batches(
             {"id": f.mark["batch"], "run_id": _LOST, "as_of": f.mark["archived_at"], "created_at": now} for f in found
         )
-        rows, held = [], []
+        rows, held, told_of = [], [], []
         for f in found:
             told = self._history.records.get(f.mark["record"])
             about = applicant.columns(f.record, self._secret)
             rows.append(row_of(f, told, self._agencies[f.mark["agency"]], now) | about)
+            told_of += _receipts(rows[-1], told, now)
             for name, store in self._stores.items():
                 row = _copy(f, name, store, told.copies.get(name) if told else None, now)
                 if row is not None:
@@ -152,6 +153,7 @@ class _Rebuild:
                 self._numbers[f.case] = version, f.filing
         self._insert(record, rows)
         self._insert(copy, held)
+        self._insert(receipt, told_of)
 
     def _enter_batches(self, rows: Iterable[Mapping[str, Any]]) -> None:
         new = {row["id"]: row for row in rows if row["id"] not in self._batches}
@@ -163,12 +165,14 @@ class _Rebuild:
         known = self._tx.conn.execute(sa.select(record.c.identity, record.c.id)).all()
         by_identity = {row.identity: row.id for row in known}
         there = set(by_identity.values())
-        rows = []
+        rows, told_of = [], []
         for record_id, told in self._history.records.items():
             if record_id not in there and told.state in (State.REJECTED, State.DUPLICATE) and told.agency is not None:
                 as_of = self._history.batches[told.batch]["as_of"]
                 rows.append(_undeposited(record_id, told, as_of, by_identity))
+                told_of += _receipts(rows[-1], told, self._tx.now)
         self._insert(record, rows)
+        self._insert(receipt, told_of)
 
     def _enter_numbers(self) -> None:
         """Every number that was ever given, of packages and of what the chain tells was filed; none is given twice."""
@@ -235,6 +239,16 @@ def _undeposited(record_id: str, told: Told, as_of: str, by_identity: Mapping[st
         "duplicate_of": by_identity.get(identity) if told.state == State.DUPLICATE else None,
         "failures": told.failures, "updated_at": told.at,
     }  # fmt: skip
+
+
+def _receipts(row: Mapping[str, Any], told: Told | None, now: str) -> list[dict[str, Any]]:
+    """What the chain tells of a record's receipts; the last word is owed where it does not tell that it was given."""
+    known = dict(told.receipts) if told else {}
+    known.setdefault(Receipt.FINAL, {"owed_at": now})
+    return [
+        {"subject": row["id"], "kind": kind.value, "attempts": int(columns.get("sent_at") is not None), **columns}
+        for kind, columns in known.items()
+    ]
 
 
 def _copy(f: Found, name: str, store: ObjectStore, proved_at: str | None, now: str) -> dict[str, Any] | None:

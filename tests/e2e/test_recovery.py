@@ -17,7 +17,7 @@ import samplenight
 from ingest.audit import heads
 from ingest.cli import main
 from ingest.ledger import Ledger
-from ingest.ledger.tables import batch, copy, event, number, record, sequence
+from ingest.ledger.tables import batch, copy, event, number, receipt, record, sequence
 from ingest.recovery.restore import restore
 from ingest.store import config
 from sip import canonical, commit
@@ -46,6 +46,10 @@ def tables(home: NightHome) -> dict[str, Any]:
         ):  # of these the chain keeps the codes, not words, titles, files
             row |= {"findings": None, "files": None, "identity": None, "filing": None, "title": None}
             row |= {"matter_code": None, "closed_on": None}
+    ids = {row["id"] for row in rows if row["state"] in FINAL}
+    with Ledger(home.home.database_url) as ledger, ledger.read() as conn:
+        told = [tuple(r) for r in conn.execute(sa.select(receipt).order_by(receipt.c.subject, receipt.c.kind))]
+    out["receipt"] = [r for r in told if r[0] in ids]
     out["record"] = [{k: v for k, v in row.items() if k not in NOT_KEPT} for row in rows if row["state"] in FINAL]
     return out
 
@@ -60,13 +64,16 @@ def test_dropped_and_rebuilt_the_ledger_is_equal_in_every_archival_fact(
     before, stored = tables(night_home), night_home.stored()
     states = {r["state"] for r in before["record"]}
     assert states == set(FINAL) and len(before["number"]) > 15 and len(before["copy"]) > 15
+    assert {r[1] for r in before["receipt"]} == {"received", "examined", "final"} and all(
+        r[3] for r in before["receipt"]
+    )
 
     # lost with all that is not in the store
     for file in home.root.glob("ledger.db*"):
         shutil.rmtree(file) if file.is_dir() else file.unlink()
     assert main(["ledger", "rebuild", "--to", home.database_url, *at]) == 0
     after = tables(night_home)
-    for name in ("batch", "number", "sequence", "copy"):
+    for name in ("batch", "number", "sequence", "copy", "receipt"):
         assert after[name] == before[name], name
     assert len(after["record"]) == len(before["record"])
     for old, new in zip(before["record"], after["record"], strict=True):
