@@ -190,9 +190,7 @@ def open_batches(ledger: Ledger, run_id: str, lane: str = NIGHT, own: bool = Tru
     """Batches of this run (``own``: finished ones too), and those of all others of its lane with records undone or receipts unsent, in
     the order in which they were made."""
     undone = record_table.c.state.in_([s.value for s in State if not s.final and s is not State.HELD])
-    work = sa.or_(
-        sa.exists().where(record_table.c.batch_id == batch_table.c.id, undone), receipts.of_batch_unsent()
-    )
+    work = sa.or_(sa.exists().where(record_table.c.batch_id == batch_table.c.id, undone), receipts.of_batch_unsent())
     mine = sa.and_(batch_table.c.run_id == run_id, sa.true() if own else sa.false())
     with ledger.read() as conn:
         rows = conn.execute(

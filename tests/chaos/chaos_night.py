@@ -45,7 +45,7 @@ class Night:
         for name in ("inbox", "outbox", "staging", "packages", "config"):
             shutil.rmtree(self.home.root / name, ignore_errors=True)
         for file in self.home.root.glob("ledger.db*"):
-            file.unlink()
+            shutil.rmtree(file) if file.is_dir() else file.unlink()
         for name in ("inbox", "config"):
             # the same times, so that deliveries keep their fingerprints
             shutil.copytree(self._pristine / name, self.home.root / name, copy_function=shutil.copy2)

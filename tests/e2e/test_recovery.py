@@ -105,7 +105,7 @@ def test_dropped_and_rebuilt_the_ledger_is_equal_in_every_archival_fact(
         for known in (True, False):
             if not known:
                 for file in home.root.glob("ledger.db*"):
-                    file.unlink()
+                    shutil.rmtree(file) if file.is_dir() else file.unlink()
             assert main(["restore", name, "-o", str(tmp_path / f"{known}"), "--json", *at]) == 0
             keys = [json.loads(line)["key"] for line in capsys.readouterr().out.splitlines()]
             assert [k.rsplit("/", 1)[1] for k in keys] == ["v1.zip", "v2.zip"]
