@@ -27,7 +27,7 @@ def columns(record: Mapping[str, Any], secret: bytes) -> dict[str, Any]:
     case = _part(record, "case")
     applicant = _part(case, "applicant")
     name, number = _text(applicant.get("name")), _text(applicant.get("id_no"))
-    organisation = _is_organisation(applicant.get("kind"))
+    organisation = is_organisation(applicant.get("kind"))
     title = _text(_part(record, "record").get("title"))
     names = [] if organisation else [name]
     names += [_text(_part(applicant, who).get("name")) for who in ("legal_representative", "agent")]
@@ -42,10 +42,8 @@ def columns(record: Mapping[str, Any], secret: bytes) -> dict[str, Any]:
 
 
 def masked(name: str) -> str:
-    """A person's name with all but its first and last character hidden; of two characters only the first is shown."""
-    if len(name) < 3:
-        return name[:1] + "*" if name else ""
-    return name[0] + "*" * min(len(name) - 2, 20) + name[-1]
+    """A person's name with all but its first character hidden; of one longer than four characters the middle."""
+    return f"{name[:2]}***{name[-2:]}" if len(name) > 4 else name[:1] + "*" * (len(name) - 1)
 
 
 def plain(value: str) -> str:
@@ -58,7 +56,7 @@ def key(secret: bytes, value: str) -> str:
     return hmac.new(secret, plain(value).encode(), hashlib.sha256).hexdigest()[:_KEY_CHARACTERS]
 
 
-def _is_organisation(kind: Any) -> bool:
+def is_organisation(kind: Any) -> bool:
     """Whether the list of kinds says so; what is in no list is taken for a person."""
     if not isinstance(kind, Mapping):
         return False

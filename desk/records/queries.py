@@ -1,0 +1,156 @@
+"""Lists of records out of the ledger: one indexed question a page, whoever asks sees their own agency's only."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from desk.paging import SIZE, Part, decode, part
+from desk.records.asking import Understood
+from desk.roles import User
+from ingest.ledger import Ledger, search
+from ingest.ledger.tables import record, record_finding
+
+COUNTED = 1000  # more than these are not counted, only said to be more
+_GROUP = 500  # rows of an export that are read at a time
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Row:
+    """A record in a list. ``title`` and ``applicant`` are as the ledger shows them: persons' names are masked in both."""
+
+    id: str
+    entered: int
+    entered_on: str
+    state: str
+    agency: str
+    case_no: str | None
+    version: int | None
+    title: str | None
+    applicant: str | None
+    matter_code: str | None
+    closed_on: str | None
+    archival_code: str | None
+    electronic_record_code: str | None
+    retention_code: str | None
+    codes: tuple[str, ...]  # of findings
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Count:
+    """How many there are; ``more`` when there are more than were counted."""
+
+    number: int
+    more: bool
+
+    def __str__(self) -> str:
+        return f"{self.number:,}+" if self.more else f"{self.number:,}"
+
+
+_COLUMNS = (
+    record.c.id, record.c.entered, record.c.entered_on, record.c.state, record.c.agency, record.c.case_no, record.c.version,
+    sa.func.coalesce(record.c.title_masked, record.c.title).label("title"), record.c.applicant, record.c.matter_code,
+    record.c.closed_on, record.c.archival_code, record.c.electronic_record_code, record.c.retention_code,
+)  # fmt: skip
+
+
+def page(ledger: Ledger, user: User, what: Understood, after: str | None = None, size: int = SIZE) -> Part[Row]:
+    """The newest records that were asked for, those after the cursor."""
+    key = decode(after, int)
+    with ledger.read() as conn:
+        rows = _rows(conn, user, what, int(key[0]) if key else None, size + 1)
+    return part(rows, lambda row: (row.entered,), after=after, size=size)
+
+
+def count(ledger: Ledger, user: User, what: Understood, most: int = COUNTED) -> Count:
+    """How many records were asked for, at most ``most``."""
+    if what.nothing:
+        return Count(0, False)
+    with ledger.read() as conn:
+        some = _asked(conn, user, what, sa.literal(1).label("one")).limit(most + 1).subquery()
+        found = int(conn.execute(sa.select(sa.func.count()).select_from(some)).scalar_one())
+    return Count(min(found, most), found > most)
+
+
+def every(ledger: Ledger, user: User, what: Understood, most: int) -> Iterator[Row]:
+    """Up to ``most`` records that were asked for, newest first; few at a time in memory, and no long transaction."""
+    before: int | None = None
+    while most > 0:
+        with ledger.read() as conn:
+            rows = _rows(conn, user, what, before, min(_GROUP, most))
+        yield from rows
+        if len(rows) < _GROUP:
+            return
+        most, before = most - len(rows), rows[-1].entered
+
+
+def _rows(conn: Connection, user: User, what: Understood, before: int | None, limit: int) -> list[Row]:
+    if what.nothing:
+        return []
+    query = _asked(conn, user, what, *_COLUMNS)
+    by = _order(conn, what)
+    if before is not None:
+        query = query.where(by < before)
+    found = [dict(r) for r in conn.execute(query.order_by(by.desc()).limit(limit)).mappings()]
+    codes = _codes(conn, [row["entered"] for row in found])
+    return [Row(**row, codes=codes.get(row["entered"], ())) for row in found]
+
+
+def _order(conn: Connection, what: Understood) -> Any:
+    """By which column a list is ordered: FTS5 gives its rows in the order of its own, if that is asked for."""
+    return search.join(conn.dialect.name)[1] if what.terms and conn.dialect.name == "sqlite" else record.c.entered
+
+
+def _asked(conn: Connection, user: User, what: Understood, *columns: Any) -> sa.Select[Any]:
+    asked, dialect = what.asked, conn.dialect.name
+    source: Any = record
+    where: list[sa.ColumnElement[bool]] = []
+    agencies = [agency for agency in (user.agency, asked.agency) if agency is not None and agency != ""]
+    where += [record.c.agency == agency for agency in agencies]
+    if what.terms:
+        lines, entered = search.join(dialect)
+        source = lines.join(record, record.c.entered == entered)
+        where.append(search.matching(dialect, what.terms, agencies[0] if agencies else None))
+    for code in what.codes:
+        held = record_finding.alias()
+        source = source.join(held, sa.and_(held.c.entered == record.c.entered, held.c.code == code))
+    if asked.state:
+        where.append(record.c.state == asked.state)
+    for column, first, last in (
+        (record.c.entered_on, asked.came_from, asked.came_to), (record.c.closed_on, asked.closed_from, asked.closed_to)
+    ):  # fmt: skip
+        where += [column >= first] if first else []
+        where += [column <= last] if last else []
+    return sa.select(*columns).select_from(source).where(*where)
+
+
+def _codes(conn: Connection, entered: list[int]) -> dict[int, tuple[str, ...]]:
+    if not entered:
+        return {}
+    rows = conn.execute(
+        sa.select(record_finding.c.entered, record_finding.c.code)
+        .where(record_finding.c.entered.in_(entered))
+        .order_by(record_finding.c.entered, record_finding.c.code)
+    )
+    out: dict[int, tuple[str, ...]] = {}
+    for row in rows:
+        out[row.entered] = (*out.get(row.entered, ()), row.code)
+    return out
+
+
+def agencies(ledger: Ledger, user: User) -> list[str]:
+    """The agencies that one may choose between: those that have records here. One probe of an index each, however many records."""
+    if user.agency is not None:
+        return [user.agency]
+    out: list[str] = []
+    with ledger.read() as conn:
+        following = sa.select(sa.func.min(record.c.agency))
+        name = conn.execute(following).scalar()
+        while name is not None and len(out) < 500:
+            out.append(str(name))
+            name = conn.execute(following.where(record.c.agency > name)).scalar()
+    return out

@@ -1,0 +1,88 @@
+"""What hides people in the texts of one record: their names and numbers wherever they stand, and whatever might be about them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from desk import masking
+from desk.records import words
+from ingest.metadata import applicant
+
+_HIDDEN = "***"
+_NUMBER = re.compile(r"(?<![0-9])[1-9][0-9]{16}[0-9Xx](?![0-9])")  # 公民身份号码, wherever it stands
+_PHONE = re.compile(r"(?<![0-9])1[3-9][0-9]{9}(?![0-9])")
+
+
+class Veil:
+    """Made for one record. ``lifted`` shows all as it is. Without the record's metadata (None) it cannot know whom to hide:
+    then `path` hides the names of files."""
+
+    def __init__(self, record: Mapping[str, Any] | None, lifted: bool = False) -> None:
+        self.lifted = lifted
+        self._blind = record is None
+        self._names = sorted(set(_names(record or {})), key=len, reverse=True)
+        self._numbers = sorted(set(_numbers(record or {})), key=len, reverse=True)
+
+    def text(self, text: str) -> str:
+        """A text with the known people's names and numbers masked, and any number that is a person's by its form."""
+        if self.lifted:
+            return text
+        for number in self._numbers:
+            text = text.replace(number, masking.mask_id(number))
+        for name in self._names:
+            text = text.replace(name, masking.mask_name(name))
+        text = _NUMBER.sub(lambda m: masking.mask_id(m[0]), text)
+        return _PHONE.sub(lambda m: masking.mask_phone(m[0]), text)
+
+    def path(self, path: str) -> str:
+        """A file's path."""
+        if self._blind and not self.lifted:
+            folder, _, name = path.rpartition("/")
+            ending = name.rpartition(".")[2] if "." in name else ""
+            return f"{folder}/{_HIDDEN}.{ending}" if folder else f"{_HIDDEN}.{ending}"
+        return self.text(path)
+
+    def member(self, pointer: str, value: str) -> str:
+        """A member of the metadata: what the model does not know may be anything, and is hidden."""
+        if self.lifted or not value:
+            return value
+        if not words.known(pointer):
+            return _HIDDEN
+        if pointer.endswith("/id_no"):
+            return masking.mask_id(value)
+        if pointer.endswith("/address"):
+            return _HIDDEN
+        return self.text(value)
+
+
+def _people(record: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], bool]]:
+    """The persons a record names, each with whether it is a natural one."""
+    party = _part(_part(record, "case"), "applicant")
+    yield party, not applicant.is_organisation(party.get("kind"))
+    for who in ("legal_representative", "agent"):
+        yield _part(party, who), True
+    agents = record.get("agents")
+    for agent in agents if isinstance(agents, list) else ():
+        if isinstance(agent, Mapping):
+            yield agent, agent.get("type") == "个人"
+
+
+def _names(record: Mapping[str, Any]) -> Iterator[str]:
+    for person, natural in _people(record):
+        name = person.get("name")
+        if natural and isinstance(name, str) and len(name.strip()) > 1:
+            yield name.strip()
+
+
+def _numbers(record: Mapping[str, Any]) -> Iterator[str]:
+    for person, natural in _people(record):
+        number = person.get("id_no")
+        if natural and isinstance(number, str) and len(number) > 5:
+            yield number
+
+
+def _part(data: Any, name: str) -> Mapping[str, Any]:
+    part = data.get(name) if isinstance(data, Mapping) else None
+    return part if isinstance(part, Mapping) else {}
