@@ -92,9 +92,9 @@ def test_the_box_understands_what_is_pasted(told_home: Home, desk_client: Client
 
 def person(home: Home) -> tuple[dict[str, object], dict[str, str]]:
     """An archived record of a natural person, and the person as the source's own metadata has it."""
-    deliveries = {p.parent.name: json.loads(p.read_bytes()) for p in home.inbox.glob("*/*/case.json")}
     for row in rows(home, record.c.state == "acknowledged"):
-        case = deliveries.get(str(row["delivery"]), {}).get("case", {})
+        path = home.inbox / str(row["agency"]) / str(row["delivery"]) / "case.json"
+        case = json.loads(path.read_bytes())["case"] if path.exists() else {}
         if case.get("applicant", {}).get("kind", {}).get("code") == "1":
             return row, case["applicant"]
     raise AssertionError("the sample night has no person")
@@ -114,7 +114,7 @@ def test_an_applicant_is_found_by_name_or_number_and_shown_masked(told_home: Hom
 
 
 @pytest.mark.parametrize(
-    "text", ["%", "_", "'", '"', "\x00", "' OR '1'='1", "x" * 5000, "<script>alert(1)</script>", "\ud83d\ude00", "*", "NOT", "a AND b",
+    "text", ["%", "_", "'", '"', "\x00", "' OR '1'='1", "x" * 5000, "<script>alert(1)</script>", "😀", "*", "NOT", "a AND b",
              "{{7*7}}", "\\", "(", "关于\x00办件", "．．．"],
 )  # fmt: skip
 def test_hostile_texts_find_nothing_and_break_nothing(desk_client: Clients, text: str) -> None:
@@ -216,7 +216,8 @@ def test_what_stands_in_the_ledger_is_text_on_the_page(own_home: Home, client_of
     spoil(own_home, row["id"], title=evil, title_masked=None, applicant=evil, case_no=evil, matter_code=evil, delivery=evil,
           filing={**row["filing"], "why": evil, "open_reasons": [evil]},
           findings=[{"code": "RCV-NAME-TWIN", "severity": "reject", "nature": "integrity", "path": evil, "field": evil,
-                     "params": {"other": evil}}, {"code": "NO-SUCH-CODE", "zh": evil, "en": evil}])  # fmt: skip
+                     "params": {"other": evil}},
+                    {"code": "NO-SUCH-CODE", "severity": "info", "nature": "safety", "zh": evil, "en": evil}])  # fmt: skip
     client = client_of(own_home, "archivist")
     for address in ("/records", f"/records/{row['id']}", f"/records/{row['id']}/papers"):
         page = client.get(address)
