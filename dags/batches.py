@@ -2,6 +2,7 @@
 
 import itertools
 
+import guide
 from airflow.sdk import Param, get_current_context, task, task_group
 from connections import home_with_connections
 from policies import ASK_SOURCES_AGAIN, ONCE
@@ -41,14 +42,14 @@ _STAGES = {
 def run_of_batches(lane: str):
     """Wire a run of ``lane`` but for its own last steps; returns what these have to follow. Call it within a DAG."""
 
-    @task(task_display_name="发现 discover")
+    @task(task_display_name="发现 discover", doc_md=guide.TASKS["discover"])
     def discover() -> list[str]:
         """List what is new at the sources into batches."""
         from ingest import night
 
         return night.discover(**_asked(lane))
 
-    @task(task_display_name="再访 again", trigger_rule="all_done", **ASK_SOURCES_AGAIN)
+    @task(task_display_name="再访 again", trigger_rule="all_done", doc_md=guide.TASKS["again"], **ASK_SOURCES_AGAIN)
     def again() -> list[str]:
         """Ask the sources that were away once more, each time after a longer wait; take up what machine trouble left undone."""
         from ingest import night
@@ -56,7 +57,7 @@ def run_of_batches(lane: str):
         instance = get_current_context()["ti"]
         return night.discover_again(**_asked(lane), last=instance.try_number > instance.max_tries)
 
-    @task(task_display_name="夜报 report", trigger_rule="all_done", **ONCE)
+    @task(task_display_name="夜报 report", trigger_rule="all_done", doc_md=guide.TASKS["report"], **ONCE)
     def report() -> dict:
         """The run in figures; red while records are left undone, so that the run does not look finished."""
         from ingest import night
@@ -84,7 +85,7 @@ def _stages(group_id: str, lane: str):
 
 
 def _stage(name: str, display: str, lane: str):
-    @task(task_id=name, task_display_name=display)
+    @task(task_id=name, task_display_name=display, doc_md=guide.TASKS[name])
     def run(batch_id: str) -> dict:
         from ingest import night
 
@@ -102,7 +103,7 @@ def _asked(lane: str) -> dict:
     return {
         "run_id": run.run_id,
         "as_of": run.logical_date or run.run_after,
-        "wanted": Wanted.of(params),
+        "wanted": Wanted.of(params, run.triggering_user_name or "airflow"),
         "batch_size": params["batch_size"],
         "home": home_with_connections(),
         "lane": lane,

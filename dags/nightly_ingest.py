@@ -15,8 +15,10 @@ Takes the day's closed cases: receive → check → file → package → deposit
 
 import datetime as dt
 
+import guide
 from airflow.sdk import CronTriggerTimetable, dag, get_current_context, task
 from batches import PARAMS, run_of_batches
+from forms import RERUN
 from policies import FIRST, MACHINE_TROUBLE
 
 
@@ -29,10 +31,10 @@ from policies import FIRST, MACHINE_TROUBLE
     doc_md=__doc__,
     tags=["归档", "ingest"],
     default_args={"owner": "archive", **MACHINE_TROUBLE, **FIRST},
-    params=PARAMS,
+    params={**PARAMS, **RERUN},
 )
 def nightly_ingest():
-    @task(task_display_name="签名链头 anchor", trigger_rule="all_done")
+    @task(task_display_name="签名链头 anchor", trigger_rule="all_done", doc_md=guide.TASKS["anchor"])
     def anchor() -> dict:
         """Sign what the event chain has grown by and store it, whatever became of the night."""
         from ingest import night

@@ -17,6 +17,11 @@ MACHINE_TROUBLE = {
                 exception="ingest.settings.ConfigError", action=RetryAction.FAIL, reason="配置错误 / configuration"
             ),
             RetryRule(
+                exception="ingest.stages.StageStuck",
+                action=RetryAction.FAIL,
+                reason="等待无益 / waiting mends none of it",
+            ),
+            RetryRule(
                 exception="ingest.transfer.sending.Refused", action=RetryAction.FAIL, reason="须由人处理 / for a person"
             ),
         ]

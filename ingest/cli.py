@@ -20,6 +20,7 @@ from ingest.lists import ratescli
 from ingest.proof import cli as proof_cli
 from ingest.recovery import cli as recovery_cli
 from ingest.reporting import cli as reporting_cli
+from ingest.rerun import cli as rerun_cli
 from ingest.schedule import cli as schedule_cli
 from ingest.servers import cli as servers_cli
 from ingest.settings import ConfigError, Home
@@ -62,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     store_cli.add_parser(commands)
     held_cli.add_parser(commands)
     inspection_cli.add_parser(commands)
+    rerun_cli.add_parser(commands)
     staging_cli.add_parser(commands)
     ratescli.add_parser(commands)
     _add_ingest(commands)
@@ -89,6 +91,7 @@ def _add_ingest(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     p.add_argument("--run-id", help="运行标识，默认由时间得出 / run id")
     p.add_argument("--batch-size", type=int, default=500, help="每批件数 / records a batch")
     p.add_argument("--only-case", action="append", default=[], help="只处理该办件编号，可多次 / only this case")
+    p.add_argument("--rerun", default="", metavar="N", help="只做这次重跑（guidang rerun）/ only this re-run")
     p.add_argument("--json", action="store_true", help="以 JSON 输出夜报 / print the report as JSON")
     _add_home(p)
     p.set_defaults(func=_ingest)
@@ -107,7 +110,7 @@ def _ingest(args: argparse.Namespace) -> int:
     if as_of.tzinfo is None:
         as_of = as_of.replace(tzinfo=CST)
     run_id = args.run_id or f"cli__{as_of.isoformat()}"
-    wanted = Wanted(source=args.source, cases=tuple(args.only_case))
+    wanted = Wanted(source=args.source, cases=tuple(args.only_case), rerun=args.rerun)
     try:
         report = night.ingest(home, run_id, as_of, wanted, args.batch_size, show.stage_line)
     except (StageFailed, ChainBroken, AuthorityAway) as e:

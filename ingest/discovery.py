@@ -11,13 +11,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ingest import visits
+from ingest import code, runs, visits
 from ingest.held.release import release_held
 from ingest.ledger import Ledger, receipts
 from ingest.ledger.tables import NIGHT
 from ingest.ledger.tables import batch as batch_table
 from ingest.ledger.tables import record as record_table
-from ingest.model import State
+from ingest.rerun import taking
 from ingest.settings import ConfigError, Home
 from ingest.sources import Delivery
 from ingest.sources.base import part_of
@@ -30,18 +30,25 @@ _WINDOW = ("arrived_from", "arrived_to")
 @dataclasses.dataclass(frozen=True, slots=True)
 class Wanted:
     """Which deliveries a run takes: from which source, arrived when (days included, None = open), only which 办件编号, only of
-    which agencies."""
+    which agencies.
+
+    With ``rerun`` it takes nothing new, but what that says (`ingest.rerun.asking.What`, or the number of a re-run already asked
+    for), in the name of ``asked_by`` and for ``reason``.
+    """
 
     source: str = ""
     arrived_from: dt.date | None = None
     arrived_to: dt.date | None = None
     cases: tuple[str, ...] = ()
     agencies: tuple[str, ...] = ()
+    rerun: str = ""
+    reason: str = ""
+    asked_by: str = ""
 
     @property
     def all(self) -> bool:
         """Whether nothing is left out."""
-        return self == Wanted()
+        return dataclasses.replace(self, reason="", asked_by="") == Wanted()
 
     @property
     def first(self) -> dt.date | None:
@@ -49,14 +56,15 @@ class Wanted:
         return dt.date.min if self.cases else self.arrived_from
 
     @classmethod
-    def of(cls, params: Mapping[str, Any]) -> Wanted:
+    def of(cls, params: Mapping[str, Any], asked_by: str = "") -> Wanted:
         """From the parameters of a DAG run (texts, dates as YYYY-MM-DD). Raises ConfigError for what is no date."""
         try:
             first, last = (dt.date.fromisoformat(d) if (d := params.get(k)) else None for k in _WINDOW)
         except ValueError as e:
             raise ConfigError(f"日期有误 / not a date: {e}") from e
         cases, agencies = (tuple(params.get(k) or ()) for k in ("only_cases", "agencies"))
-        return cls(params.get("source") or "", first, last, cases, agencies)
+        rerun, reason = ((params.get(k) or "").strip() for k in ("rerun", "reason"))
+        return cls(params.get("source") or "", first, last, cases, agencies, rerun, reason, asked_by)
 
     def takes(self, delivery: Delivery) -> bool:
         return (
@@ -85,9 +93,12 @@ def discover(
 
     A night leaves what is older than an agency's first night (``source.from`` in agencies.json) to the backfill, and counts it.
     """
+    if wanted.rerun:
+        return taking.take(ledger, run_id, as_of, wanted.rerun, wanted.asked_by, wanted.reason)
     if lane == NIGHT:
         clean(home, ledger)  # what a killed run has answered, and not cleaned any more
         release_held(home, ledger, as_of, run_id)
+        taking.take_waiting(ledger, run_id, as_of)
     _list(home, ledger, run_id, as_of, wanted, batch_size, lane)
     return open_batches(ledger, run_id, lane)
 
@@ -97,7 +108,9 @@ def discover_again(
     lane: str = NIGHT,
 ) -> list[str]:  # fmt: skip
     """Ask those sources again that were away earlier in this run and may be back; returns the ids of the batches that have work
-    to do now, those that machine trouble left undone among them."""
+    to do now, those that machine trouble left undone among them. A re-run keeps to what it was asked for."""
+    if wanted.rerun:
+        return taking.take(ledger, run_id, as_of, wanted.rerun, wanted.asked_by, wanted.reason, undone=True)
     with ledger.read() as conn:
         absent = visits.worth_another_visit(conn, run_id)
     if absent:
@@ -149,7 +162,7 @@ def _list(
             tx.add_batch(batch_id, run_id, as_of, [
                 {"id": i, "source": wanted.source, "agency": d.agency, "delivery": d.name, "location": d.location}
                 for i, _, d in some
-            ], lane)  # fmt: skip
+            ], lane, str(code.running()), code.running().contract)  # fmt: skip
             for whole in dict.fromkeys(w for i, w, _ in some if w != i and w not in known):
                 d = listed[whole]
                 tx.add_opened(batch_id, whole, d.agency, d.name, len(inside.parts[whole]))
@@ -189,8 +202,8 @@ def record_id(delivery: Delivery) -> str:
 def open_batches(ledger: Ledger, run_id: str, lane: str = NIGHT, own: bool = True) -> list[str]:
     """Batches of this run (``own``: finished ones too), and those of all others of its lane with records undone or receipts unsent, in
     the order in which they were made."""
-    undone = record_table.c.state.in_([s.value for s in State if not s.final and s is not State.HELD])
-    work = sa.or_(sa.exists().where(record_table.c.batch_id == batch_table.c.id, undone), receipts.of_batch_unsent())
+    open_records = sa.exists().where(record_table.c.batch_id == batch_table.c.id, runs.UNDONE)
+    work = sa.or_(open_records, receipts.of_batch_unsent())
     mine = sa.and_(batch_table.c.run_id == run_id, sa.true() if own else sa.false())
     with ledger.read() as conn:
         rows = conn.execute(

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from ingest import discovery, stages, visits
+from ingest import code, discovery, running, runs, stages, visits
 from ingest.discovery import Wanted
 from ingest.ledger import Ledger
 from ingest.ledger.tables import NIGHT
@@ -18,6 +18,7 @@ from ingest.reporting import keep
 from ingest.settings import Home
 from ingest.sources import SourceAway
 from ingest.stages import StageFailed, StageResult
+from ingest.staging.room import NoRoom
 from ingest.workers import Workers
 
 
@@ -29,7 +30,9 @@ def discover(
     home = home or Home.of()
     with Ledger(home.database_url) as ledger:
         ledger.upgrade()
-        return discovery.discover(home, ledger, run_id, _text(as_of), wanted or Wanted(), batch_size, lane)
+        at = _text(as_of)
+        runs.begin(ledger, run_id, at, str(code.running()), lane)
+        return discovery.discover(home, ledger, run_id, at, wanted or Wanted(), batch_size, lane)
 
 
 def discover_again(
@@ -55,7 +58,7 @@ def run_stage(stage: str, batch_id: str, home: Home | None = None, lane: str = N
     home = home or Home.of()
     workers = Workers(home) if lane == NIGHT else Workers(home, size=1, nice=_GENTLY)
     with Ledger(home.database_url) as ledger, workers:
-        return stages.run(stage, home, ledger, batch_id, workers)
+        return running.run(stage, home, ledger, batch_id, workers)
 
 
 def hand_over(run_id: str, home: Home | None = None) -> int:
@@ -72,9 +75,15 @@ def summarise(run_id: str, home: Home | None = None) -> NightReport:
     """
     home = home or Home.of()
     with Ledger(home.database_url) as ledger:
-        night = report(ledger, run_id)
-        keep.make_all(home, ledger, run_id)
+        night = _finish(home, ledger, run_id)
     _whole(night)
+    return night
+
+
+def _finish(home: Home, ledger: Ledger, run_id: str) -> NightReport:
+    night = report(ledger, run_id)
+    runs.end(ledger, run_id, night.unfinished)
+    keep.make_all(home, ledger, run_id)
     return night
 
 
@@ -108,9 +117,9 @@ def ingest(
                 for name in stages.STAGES:
                     if n:
                         left[n - 1][name].wait()
-                    progress(stages.run(name, home, ledger, batches[n], workers))
+                    progress(running.run(name, home, ledger, batches[n], workers))
                     left[n][name].set()
-            except StageFailed as e:
+            except (StageFailed, NoRoom) as e:
                 return str(e)
             finally:
                 for gone in left[n].values():
@@ -119,8 +128,7 @@ def ingest(
 
         with ThreadPoolExecutor(_BATCHES_AT_ONCE) as threads:
             trouble = [t for t in threads.map(walk, range(len(batches))) if t is not None]
-        night = report(ledger, run_id)
-        keep.make_all(home, ledger, run_id)
+        night = _finish(home, ledger, run_id)
     anchor(as_of, home)
     if trouble:
         raise StageFailed("\n".join(trouble))

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from ingest import visits
 from ingest.findings import Finding, Severity
 from ingest.ledger import Ledger
-from ingest.ledger.tables import batch, event, record
+from ingest.ledger.tables import batch, event, record, rerun, rerun_item
 from ingest.model import State
 from sip import canonical
 
@@ -45,7 +45,8 @@ class NightReport:
     ``causes`` maps a finding code to how many records it stopped, most first, and ``examples`` to one such finding;
     ``seconds`` is first to last event; ``away`` says of which agencies the source could not be listed, and why; ``released`` how
     many held records of earlier nights went on in this one, by what let them go (decision, schedule, trust); ``scanned`` the
-    records whose files an anti-virus engine has seen; ``older`` how many new deliveries by agency are left to the backfill.
+    records whose files an anti-virus engine has seen; ``older`` how many new deliveries by agency are left to the backfill;
+    ``failed`` maps a cause of machine trouble to how many records it left undone, and ``failures`` to one of them in words.
     """
 
     run_id: str
@@ -57,6 +58,8 @@ class NightReport:
     released: dict[str, int]
     scanned: int
     older: dict[str, int]
+    failed: dict[str, int] = dataclasses.field(default_factory=dict)
+    failures: dict[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def total(self) -> AgencyLine:
@@ -75,6 +78,7 @@ class NightReport:
             "agencies": [dataclasses.asdict(a) for a in self.agencies],
             "total": dataclasses.asdict(self.total),
             "causes": self.causes,
+            "failed": self.failed,
             "scanned": self.scanned,
             "sources_away": self.away,
             "left_to_backfill": self.older,
@@ -93,13 +97,18 @@ _COLUMN = {
 
 
 def report(ledger: Ledger, *run_ids: str) -> NightReport:
-    """The report of all records that were listed by these runs."""
+    """The report of all records that were listed by these runs, or that they were asked to take up again."""
+    again = sa.select(rerun_item.c.record_id).join(rerun).where(rerun.c.run_id.in_(run_ids))
+    theirs = batch.c.run_id.in_(run_ids) | record.c.id.in_(again)
     with ledger.read() as conn:
         rows = conn.execute(
-            sa.select(record.c.agency, record.c.state, record.c.findings, record.c.payload_bytes, record.c.object_key)
+            sa.select(
+                record.c.agency, record.c.state, record.c.findings, record.c.payload_bytes, record.c.object_key,
+                record.c.cause, record.c.last_error, record.c.delivery,
+            )
             .join(batch, batch.c.id == record.c.batch_id)
-            .where(batch.c.run_id.in_(run_ids))
-        ).all()
+            .where(theirs)
+        ).all()  # fmt: skip
         released = _released(conn, run_ids)
         away = {agency: why for run in run_ids for agency, why in visits.away(conn, run).items()}
         older = visits.left_to_backfill(conn, run_ids)
@@ -108,11 +117,13 @@ def report(ledger: Ledger, *run_ids: str) -> NightReport:
             .select_from(event)
             .join(record, record.c.id == event.c.record_id)
             .join(batch, batch.c.id == record.c.batch_id)
-            .where(batch.c.run_id.in_(run_ids))
+            .where(theirs)
         ).one()
     lines: dict[str, AgencyLine] = {}
     causes: Counter[str] = Counter()
     examples: dict[str, Finding] = {}
+    failed: Counter[str] = Counter()
+    failures: dict[str, str] = {}
     scanned = 0
     for row in rows:
         scanned += any(found["code"] == "VIR-SCANNED" for found in row.findings)
@@ -121,6 +132,9 @@ def report(ledger: Ledger, *run_ids: str) -> NightReport:
         column = _COLUMN.get(state, "unfinished")
         line.received += 1
         setattr(line, column, getattr(line, column) + 1)
+        if column == "unfinished" and row.cause is not None:
+            failed[row.cause] += 1
+            failures.setdefault(row.cause, f"{row.agency}/{row.delivery}: {row.last_error}")
         if state is State.ACKNOWLEDGED:
             line.packages += 1
             line.bytes += row.payload_bytes or 0
@@ -138,6 +152,8 @@ def report(ledger: Ledger, *run_ids: str) -> NightReport:
         released,
         scanned,
         older,
+        dict(failed.most_common()),
+        failures,
     )
 
 

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from ingest.report import AgencyLine, NightReport
 from ingest.stages import StageResult
+from ingest.trouble import causes
 
 # a log has no width of its own; 80 columns would break every Chinese line
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
@@ -44,8 +45,8 @@ def summary(report: NightReport) -> None:
     for agency, why in report.away.items():
         console.print(f"[bold red]{agency}[/]  {why}")
     if report.released:
-        causes = "，".join(f"{RELEASED.get(by, by)} {count}" for by, count in report.released.items())
-        console.print(f"放行的待定件 / held records that went on: {causes}")
+        by_what = "，".join(f"{RELEASED.get(by, by)} {count}" for by, count in report.released.items())
+        console.print(f"放行的待定件 / held records that went on: {by_what}")
     if not report.total.received and not report.away:
         console.print(
             "没有新的办件：此前已全部处理，未重复归档。 / Nothing new: all was taken before, nothing is archived twice."
@@ -56,6 +57,10 @@ def summary(report: NightReport) -> None:
         )
     elif report.scanned:
         console.print(f"病毒：{report.scanned} 件经杀毒引擎检测 / {report.scanned} records scanned for viruses")
+    for code, count in report.failed.items():
+        cause = causes()[code]
+        console.print(Text(f"未完成 / undone  {code} {count}  {cause.zh} / {cause.en}", style="bold red"))
+        console.print(Text(f"    {cause.next_zh} / {cause.next_en}"))
     if report.causes:
         reasons = Table(title="未归档原因 / why records were not accepted")
         for head, justify in (("编码 code", "left"), ("件 records", "right"), ("例 for example", "left")):

@@ -19,14 +19,15 @@ import sqlalchemy as sa
 
 from ingest.findings import Finding, Severity, gravest
 from ingest.held.release import versions_decided
-from ingest.ledger import Ledger, Transaction, copies, turns
+from ingest.ledger import Ledger, Transaction, copies
+from ingest.ledger.ledger import share_of
 from ingest.ledger.tables import record as record_table
 from ingest.model import Receipt, State
 from ingest.receipts import sending
 from ingest.schedule.numbers import NumberSpaceExhausted
 from ingest.settings import Home
 from ingest.staging.cleaning import clean
-from ingest.staging.room import NoRoom, ensure_room
+from ingest.staging.room import ensure_room
 from ingest.steps import check as check_step
 from ingest.steps import deposit as deposit_step
 from ingest.steps import filing as filing_step
@@ -35,13 +36,20 @@ from ingest.steps import package as package_step
 from ingest.steps import receive as receive_step
 from ingest.steps.receive import findings_of
 from ingest.store.config import StorePlan
+from ingest.trouble import OTHER, cause_of, causes
 from ingest.workers import Done, Job, Threads, Workers
 
 Row = Mapping[str, Any]
+Trouble = tuple[str, str]
+"""What a record failed by: the code of the cause, and words."""
 
 
 class StageFailed(Exception):
     """Machine trouble left records of a batch undone. Running the stage again redoes exactly those."""
+
+
+class StageStuck(StageFailed):
+    """The same, where waiting cannot mend any of it: somebody must act first, as the causes say."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -62,10 +70,7 @@ class StageResult:
 
 def receive(home: Home, ledger: Ledger, batch_id: str, workers: Workers) -> StageResult:
     """source → staging: one pass over every byte, fixity values taken, what was delivered before is recognised."""
-    try:
-        ensure_room(home)
-    except NoRoom as e:
-        raise StageFailed(str(e)) from e
+    ensure_room(home)
     # in the batch's order: of two deliveries of the same version, the first listed is the record and the other the duplicate
     run = partial(workers.map, receive_step.work, ordered=True)
     with _telling(home, ledger, batch_id):
@@ -87,7 +92,7 @@ def file(home: Home, ledger: Ledger, batch_id: str, workers: Workers) -> StageRe
 def _file(home: Home, ledger: Ledger, batch_id: str) -> StageResult:
     started = time.monotonic()
     states: Counter[str] = Counter()
-    errors: list[str] = []
+    errors: list[Trouble] = []
     agencies = house.agencies(home)
     rules = filing_step.Rules.of(home)
     rows = ledger.records(batch_id, [State.CHECKED])
@@ -98,7 +103,7 @@ def _file(home: Home, ledger: Ledger, batch_id: str) -> StageResult:
             with ledger.begin() as tx:
                 for row, error in lost:
                     done = Done(dict(row), value={"staging_lost": str(error)})
-                    errors.append(f"{row['delivery']}: {_restage(tx, 'file', State.CHECKED, done)}")
+                    errors.append(("STAGING-LOST", f"{row['delivery']}: {_restage(tx, 'file', State.CHECKED, done)}"))
         found = [(row, record, agency) for row, record, agency in loaded if not isinstance(record, OSError)]
         try:
             with ledger.begin() as tx:
@@ -110,15 +115,16 @@ def _file(home: Home, ledger: Ledger, batch_id: str) -> StageResult:
 
 
 def _file_alone(
-    ledger: Ledger, rules: filing_step.Rules, each: filing_step.Loaded, states: Counter[str], errors: list[str]
+    ledger: Ledger, rules: filing_step.Rules, each: filing_step.Loaded, states: Counter[str], errors: list[Trouble]
 ) -> None:
     try:
         with ledger.begin() as tx:
             states.update(filing_step.file_records(tx, rules, [each]))
     except NumberSpaceExhausted as e:
         with ledger.begin() as tx:
-            tx.fail(each[0]["id"], "file", str(e))
-        errors.append(f"{each[0]['delivery']}: 号已用尽，须扩展分类方案的位数 / the numbers are used up: {e}")
+            tx.fail(each[0]["id"], "file", str(e), cause_of(e))
+        words = f"{each[0]['delivery']}: 号已用尽，须扩展分类方案的位数 / the numbers are used up: {e}"
+        errors.append((cause_of(e), words))
 
 
 def package(home: Home, ledger: Ledger, batch_id: str, workers: Workers) -> StageResult:
@@ -144,10 +150,11 @@ def deposit(home: Home, ledger: Ledger, batch_id: str, workers: Workers) -> Stag
 def acknowledge(home: Home, ledger: Ledger, batch_id: str, workers: Workers) -> StageResult:
     """The receipts that are still owed, above all the last word on what is decided; staging is emptied only now."""
     started = time.monotonic()
+    batch_id, _ = share_of(batch_id)
     sent = sending.send(home, ledger, batch_id)
     clean(home, ledger, batch_id)
     listing.sweep(home, ledger)
-    return _result("acknowledge", batch_id, sent.states, sent.errors, started)
+    return _result("acknowledge", batch_id, sent.states, [("SOURCE-AWAY", words) for words in sent.errors], started)
 
 
 @contextlib.contextmanager
@@ -157,7 +164,7 @@ def _telling(home: Home, ledger: Ledger, batch_id: str) -> Iterator[None]:
     try:
         yield
     finally:
-        sending.send_first(home, ledger, batch_id)
+        sending.send_first(home, ledger, share_of(batch_id)[0])
 
 
 def _proved(ledger: Ledger, rows: list[Row], plan: StorePlan) -> dict[str, set[str]]:
@@ -183,16 +190,6 @@ STAGES: dict[str, Callable[[Home, Ledger, str, Workers], StageResult]] = {
     "deposit": deposit,
     "acknowledge": acknowledge,
 }
-
-
-def run(stage: str, home: Home, ledger: Ledger, batch_id: str, workers: Workers) -> StageResult:
-    """One stage over one batch, alone: what is cleared while it still runs, or taken by two runs, waits for its turn. Raises
-    StageFailed."""
-    try:
-        with ledger.turn(f"batch {batch_id}"):
-            return STAGES[stage](home, ledger, batch_id, workers)
-    except turns.Busy as e:
-        raise StageFailed(f"{stage} {batch_id}: {e}") from e
 
 
 # ------------------------------------------------------------------------------------------------ outcomes
@@ -294,30 +291,36 @@ def _over(
     in one go. An outcome may tell ``trouble``: what is done stands, and the rest is to be tried again."""
     started = time.monotonic()
     states: Counter[str] = Counter()
-    errors: list[str] = []
+    errors: list[Trouble] = []
     rows = ledger.records(batch_id, [before]) if rows is None else rows
     for done in run([dict(r) for r in rows]):
         with ledger.begin() as tx:
             for d in done:
                 if d.value is not None and "staging_lost" in d.value:
-                    errors.append(f"{d.job['delivery']}: {_restage(tx, stage, before, d)}")
+                    errors.append(("STAGING-LOST", f"{d.job['delivery']}: {_restage(tx, stage, before, d)}"))
                 elif d.value is not None:
                     states[settle(tx, d.job, d.value)] += 1
                     if trouble := d.value.get("trouble"):
-                        tx.fail(d.job["id"], stage, trouble)
-                        errors.append(f"{d.job['delivery']}: {trouble}")
+                        tx.fail(d.job["id"], stage, trouble, "STORE-AWAY")  # only deposit tells of it
+                        errors.append(("STORE-AWAY", f"{d.job['delivery']}: {trouble}"))
                 elif d.lost is not None:
                     states[_lost(tx, stage, before, d)] += 1
                 else:
-                    tx.fail(d.job["id"], stage, d.error or "")
-                    errors.append(f"{d.job['delivery']}: {d.error}")
+                    cause = d.cause or OTHER
+                    tx.fail(d.job["id"], stage, d.error or "", cause)
+                    errors.append((cause, f"{d.job['delivery']}: {d.error}"))
     return _result(stage, batch_id, states, errors, started)
 
 
-def _result(stage: str, batch_id: str, states: Counter[str], errors: list[str], started: float) -> StageResult:
+def _result(
+    stage: str, batch_id: str, states: Counter[str], errors: list[Trouble], started: float
+) -> StageResult:  # fmt: skip
     if errors:
-        shown = "\n  ".join(errors[:20])
-        raise StageFailed(
+        counted = Counter(code for code, _ in errors)
+        told = [f"{code} {n}：{causes()[code].next_zh} / {causes()[code].next_en}" for code, n in counted.items()]
+        shown = "\n  ".join([*told, *(f"{code}  {words}" for code, words in errors[:20])])
+        kind = StageFailed if any(causes()[code].retry for code in counted) else StageStuck
+        raise kind(
             f"{stage} {batch_id}: {len(errors)} 件因机器故障未完成，重跑本任务即可 / "
             f"{len(errors)} records undone, run this task again:\n  {shown}"
         )
@@ -328,7 +331,8 @@ def _restage(tx: Transaction, stage: str, before: State, done: Done) -> str:
     """Staging has lost or altered what was received: the next run takes the delivery from the source again."""
     assert done.value is not None
     reason = str(done.value["staging_lost"])
-    tx.move(done.job["id"], [before], State.LISTED, "restaged", {"stage": stage, "reason": reason[:200]}, findings=[])
+    tx.move(done.job["id"], [before], State.LISTED, "restaged", {"stage": stage, "reason": reason[:200]}, findings=[],
+            last_error=reason[:2000], cause="STAGING-LOST")  # fmt: skip
     return f"暂存内容丢失或损坏，下次运行将从来源重新接收 / staging lost, the next run receives it again: {reason}"
 
 

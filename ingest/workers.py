@@ -23,8 +23,10 @@ from typing import Any
 
 from pebble import ProcessExpired, ProcessPool
 
+from ingest import code
 from ingest.settings import Home
 from ingest.spawning import CleanSpawn
+from ingest.trouble import cause_of
 
 Job = dict[str, Any]
 Work = Callable[[Home, Job], dict[str, Any]]
@@ -33,12 +35,23 @@ _Arrival = tuple[int, "concurrent.futures.Future[dict[str, Any]]"]
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Done:
-    """What became of one job: a ``value``, an ``error`` (machine trouble, in words), or ``lost`` (killed its worker twice)."""
+    """What became of one job: a ``value``, an ``error`` (machine trouble, in words, with the code of its ``cause``), or ``lost``
+    (killed its worker twice)."""
 
     job: Job
     value: dict[str, Any] | None = None
     error: str | None = None
     lost: str | None = None
+    cause: str | None = None
+
+
+class _Failed(Exception):
+    """Machine trouble as it comes back from a worker. Not the error itself: many cannot be read back from a pipe, and one that
+    cannot ends the whole pool."""
+
+    def __init__(self, words: str, cause: str) -> None:
+        super().__init__(words, cause)
+        self.words, self.cause = words, cause
 
 
 class WorkersStalled(Exception):
@@ -130,7 +143,7 @@ class Workers:
                 max_workers=self.size,
                 context=CleanSpawn(),
                 initializer=_begin,
-                initargs=(os.getpid(), self._home.limits.worker_memory, self._nice),
+                initargs=(os.getpid(), self._home.limits.worker_memory, self._nice, code.CONTRACT),
             )
         return self._pool
 
@@ -157,7 +170,9 @@ class Threads:
     @staticmethod
     def _outcome(job: Job, future: concurrent.futures.Future[dict[str, Any]]) -> Done:
         error = future.exception()
-        return Done(job, value=future.result()) if error is None else Done(job, error=_words(error))
+        if error is None:
+            return Done(job, value=future.result())
+        return Done(job, error=_words(error), cause=cause_of(error))
 
 
 def _words(error: BaseException) -> str:
@@ -173,24 +188,34 @@ def _outcome(job: Job, future: concurrent.futures.Future[dict[str, Any]]) -> Don
         return Done(job, lost=f"exit {e.exitcode}")
     except MemoryError:
         return Done(job, lost="memory")
+    except _Failed as e:
+        return Done(job, error=e.words, cause=e.cause)
     except Exception as e:
-        return Done(job, error=_words(e))
+        return Done(job, error=_words(e), cause=cause_of(e))
 
 
 def _work(work: Work, home: Home, job: Job) -> dict[str, Any]:
+    if _parents_contract != code.CONTRACT:
+        raise _Failed("程序在阶段进行中被更换，重试即用新程序 / the code was changed under this stage; a retry uses the new one",
+                      "CODE-CHANGED")  # fmt: skip
     try:
         return work(home, job)
-    except TimeoutError as e:  # a source's or a disk's; the pool's own means that the record took too long
-        raise OSError(str(e)) from e
+    except MemoryError:
+        raise
+    except Exception as e:
+        raise _Failed(_words(e), cause_of(e)) from None
 
 
+_parents_contract = code.CONTRACT  # in a worker: that of the process which started it, perhaps from older files
 _START_SECONDS = 60.0
 _LINGER_SECONDS = 0.05  # outcomes that come this close together share one durable commit
 _PR_SET_PDEATHSIG = 1
 
 
-def _begin(parent: int, memory: int, nice: int) -> None:
+def _begin(parent: int, memory: int, nice: int, contract: int) -> None:
     """In the new worker: die with the parent (an orphan must not go on writing), and never take all the memory."""
+    global _parents_contract
+    _parents_contract = contract
     os.nice(nice)
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:

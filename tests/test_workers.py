@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from ingest.settings import Home, Limits
+from ingest.sources import SourceAway
 from ingest.workers import Done, Threads, Workers
 
 
@@ -26,6 +27,8 @@ def job(home: Home, job: dict[str, Any]) -> dict[str, Any]:
             raise TimeoutError("no answer")
         case "raise":
             raise OSError(28, "disk full")
+        case "away":
+            raise SourceAway("sftp", OSError("no route"))
         case "die once" if not Path(job["mark"]).exists():
             Path(job["mark"]).touch()
             os._exit(1)
@@ -52,6 +55,14 @@ def test_hanging_dying_and_swallowing_records_are_lost_and_the_rest_is_done(home
 
 def test_machine_trouble_is_an_error_in_words(home: Home) -> None:
     assert "disk full" in (run(home, {"do": "raise"})["raise"].error or "")
+
+
+def test_an_error_that_no_pipe_carries_costs_its_own_record_only(home: Home) -> None:
+    """SourceAway takes other arguments than it keeps: read back from a pipe it would be an error in the pool itself."""
+    done = run(home, {"do": "away"}, {"do": "good 1"}, {"do": "raise"})
+    assert (done["away"].cause, done["raise"].cause) == ("SOURCE-AWAY", "DISK-FULL")
+    assert "no route" in (done["away"].error or "")
+    assert done["good 1"].value == {"did": "good 1"}
 
 
 def test_a_record_whose_process_died_once_is_tried_again(home: Home, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine
 
 from ingest.ledger import chain, migrate, natures, search, turns
-from ingest.ledger.tables import NIGHT, batch, number, opened, receipt, record, sequence
+from ingest.ledger.tables import NIGHT, batch, number, opened, receipt, record, rerun_item, sequence
 from ingest.model import OWED, Receipt, State
 
 _PATIENCE = 3600.0  # seconds: longer than any stage of a batch takes
@@ -79,15 +79,33 @@ class Ledger:
         with turns.turn(self._engine, name, patience):
             yield
 
-    def records(self, batch_id: str, states: Iterable[State]) -> list[Mapping[str, Any]]:
-        """The records of a batch that stand in one of ``states``, in filing order."""
+    def records(self, which: str, states: Iterable[State]) -> list[Mapping[str, Any]]:
+        """The records of a batch, or of a re-run's share of it, that stand in one of ``states``, in filing order."""
+        batch_id, rerun_id = share_of(which)
+        chosen = record.c.batch_id == batch_id
+        if rerun_id is not None:
+            chosen &= record.c.id.in_(sa.select(rerun_item.c.record_id).where(rerun_item.c.rerun_id == rerun_id))
         with self.read() as conn:
             rows = conn.execute(
                 sa.select(record)
-                .where(record.c.batch_id == batch_id, record.c.state.in_([s.value for s in states]))
+                .where(chosen, record.c.state.in_([s.value for s in states]))
                 .order_by(record.c.position)
             )
             return [dict(r._mapping) for r in rows]
+
+
+_SHARE = ":"  # between a batch's id and the number of a re-run; no batch id has one
+
+
+def share_of(which: str) -> tuple[str, int | None]:
+    """What a stage is given: a batch, or ``<batch>:<re-run>``, those records of it that a re-run chose."""
+    batch_id, _, rerun_id = which.partition(_SHARE)
+    return batch_id, int(rerun_id) if rerun_id else None
+
+
+def share(batch_id: str, rerun_id: int) -> str:
+    """A re-run's share of a batch, as a stage is given it."""
+    return f"{batch_id}{_SHARE}{rerun_id}"
 
 
 class Transaction:
@@ -115,11 +133,14 @@ class Transaction:
         self.chain.close()
 
     def add_batch(
-        self, batch_id: str, run_id: str, as_of: str, records: Sequence[Mapping[str, Any]], lane: str = NIGHT
-    ) -> None:
-        """Enter a batch and its listed records."""
+        self, batch_id: str, run_id: str, as_of: str, records: Sequence[Mapping[str, Any]], lane: str = NIGHT,
+        code: str | None = None, contract: int | None = None,
+    ) -> None:  # fmt: skip
+        """Enter a batch and its listed records; ``code`` and ``contract`` say which code begins it."""
         self.conn.execute(
-            sa.insert(batch).values(id=batch_id, run_id=run_id, as_of=as_of, created_at=self.now, lane=lane)
+            sa.insert(batch).values(
+                id=batch_id, run_id=run_id, as_of=as_of, created_at=self.now, lane=lane, code=code, contract=contract
+            )
         )
         first, day = search.following(self.conn), search.day(as_of)
         self.conn.execute(
@@ -132,7 +153,8 @@ class Transaction:
         )  # fmt: skip
         ids = [r["id"] for r in records]
         self._to_index += ids
-        self.chain.append("batch", None, {"batch": batch_id, "run": run_id, "as_of": as_of, "records": ids})
+        detail = {"batch": batch_id, "run": run_id, "as_of": as_of, "records": ids, "code": code, "contract": contract}
+        self.chain.append("batch", None, detail)
 
     def batches(self, run_id: str) -> int:
         """How many batches a run has so far."""
@@ -188,7 +210,7 @@ class Transaction:
         done = self.conn.execute(
             sa.update(record)
             .where(record.c.id == record_id, record.c.state.in_([s.value for s in before]))
-            .values(state=after.value, updated_at=self.now, last_error=None, **columns)
+            .values(**{"state": after.value, "updated_at": self.now, "last_error": None, "cause": None} | columns)
         )
         if not done.rowcount:
             return False
@@ -198,14 +220,25 @@ class Transaction:
         self.owe(record_id, *owed)
         return True
 
-    def fail(self, record_id: str, stage: str, error: str) -> None:
-        """Note machine trouble; the state stays, so that the next try begins where this one stopped."""
+    def fail(self, record_id: str, stage: str, error: str, cause: str) -> None:
+        """Note machine trouble and the code of its cause; the state stays, so that the next try begins where this one stopped."""
         self.conn.execute(
             sa.update(record)
             .where(record.c.id == record_id)
-            .values(failures=record.c.failures + 1, last_error=error[:2000], updated_at=self.now)
+            .values(failures=record.c.failures + 1, last_error=error[:2000], cause=cause, updated_at=self.now)
         )
-        self.chain.append("failed", record_id, {"stage": stage, "error": error[:200]})
+        self.chain.append("failed", record_id, {"stage": stage, "cause": cause, "error": error[:200]})
+
+    def fail_all(self, batch_id: str, record_ids: Sequence[str], stage: str, error: str, cause: str) -> None:
+        """Note what kept a stage from beginning, on all records that waited for it, as one event: nothing was tried on them."""
+        for start in range(0, len(record_ids), 500):
+            self.conn.execute(
+                sa.update(record)
+                .where(record.c.id.in_(record_ids[start : start + 500]))
+                .values(last_error=error[:2000], cause=cause, updated_at=self.now)
+            )
+        detail = {"batch": batch_id, "stage": stage, "cause": cause, "error": error[:200], "records": len(record_ids)}
+        self.chain.append("stage-failed", None, detail)
 
     def next_serial(self, scope: str) -> int:
         """Draw the next number of a sequence; gapless, because it is undone with the transaction."""

@@ -31,6 +31,22 @@ batch = Table(
     Column("created_at", String(40), nullable=False),
     # by whose runs it is worked on: NIGHT, or BACKFILL until that run hands over what it left undone
     Column("lane", String(20), nullable=False, server_default=NIGHT),
+    # the code that worked on it last, and the contract between stages that it keeps (ingest/code.py)
+    Column("code", String(80)),
+    Column("contract", Integer),
+)
+
+# One row a run, so that somebody notices when one stands still or never came. A run that was cut off has no end.
+run = Table(
+    "run",
+    metadata,
+    Column("id", String(250), primary_key=True),
+    Column("lane", String(20), nullable=False),
+    Column("as_of", String(40), nullable=False),
+    Column("code", String(80), nullable=False),  # the code that began it
+    Column("begun_at", String(40), nullable=False, index=True),
+    Column("ended_at", String(40)),
+    Column("undone", Integer),  # records that the machine left undone when it ended
 )
 
 # One row an agency and run: whether its source could be listed. A report tells who was away; what came since the last good
@@ -101,6 +117,9 @@ record = Table(
     Column("received_as_of", String(40)),  # as_of moves when a held record goes on; this stays the night it came in
     Column("failures", Integer, nullable=False),
     Column("last_error", Text),
+    Column(
+        "cause", String(30)
+    ),  # the code of what the machine failed by (schemas/operations/causes.json); None: nothing
     Column("updated_at", String(40), nullable=False),
     # the order in which records entered this ledger: newest first is this backwards, and a page of a list begins at one of these
     Column("entered", BigInteger),
@@ -121,6 +140,7 @@ record = Table(
     Index("record_matter", "matter_code", "entered"),
     Index("record_entered_on", "entered_on", "entered"),
     Index("record_closed_on", "closed_on", "entered"),
+    Index("record_cause", "cause"),
     Index("record_fonds", "fonds_no", "year"),
     Index("record_retention_end", "retention_end"),
     Index("record_open_due", "open_due"),
@@ -192,6 +212,28 @@ held_decision = Table(
     Column("confirmed_at", String(40)),
     Column("status", String(20), nullable=False, index=True),
     Column("applied_at", String(40)),
+)
+
+# What an operator wants taken up again, beside the chained event of the same number: who, why, and which run took it.
+rerun = Table(
+    "rerun",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),  # the number of its event in the chain
+    Column("kind", String(10), nullable=False),  # record, batch, agency, cause
+    Column("value", Text, nullable=False),
+    Column("how", String(10), nullable=False),  # again, rejected (checked anew), afresh (from the source)
+    Column("asked_by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("asked_at", String(40), nullable=False),
+    Column("run_id", String(250), index=True),  # the run that took it; None while it waits for one
+)
+
+# The records that a re-run chose when it was asked for: what fails later for the same cause is another's.
+rerun_item = Table(
+    "rerun_item",
+    metadata,
+    Column("rerun_id", ForeignKey("rerun.id"), primary_key=True),
+    Column("record_id", ForeignKey("record.id"), primary_key=True),
 )
 
 number = Table(

@@ -155,5 +155,5 @@ def _leave(tx: Transaction, letter: _Letter, out: Sent) -> None:
     row, why = letter.row, out.away[letter.row["agency"]]
     receipts.failed(tx, [row], why)
     if letter.kind is Receipt.FINAL:
-        tx.fail(row["id"], "acknowledge", why)
+        tx.fail(row["id"], "acknowledge", why, "SOURCE-AWAY")
     out.errors.append(f"{row['delivery']}: {letter.kind.value}: {why}")

@@ -59,11 +59,14 @@ class History:
             detail = json.loads(event["detail"])
             if event["kind"] == "batch":
                 self._batch(detail, event["at"])
+            elif event["kind"] == "code":
+                self.batches.get(detail["batch"], {}).update(code=detail["code"], contract=detail["contract"])
             elif event["record_id"] is not None:
                 self._record(event, detail)
 
     def _batch(self, detail: Mapping[str, Any], at: str) -> None:
-        row = {"id": detail["batch"], "run_id": detail["run"], "as_of": detail["as_of"], "created_at": at}
+        row = {"id": detail["batch"], "run_id": detail["run"], "as_of": detail["as_of"], "created_at": at,
+               "code": detail.get("code"), "contract": detail.get("contract")}  # fmt: skip
         self.batches[detail["batch"]] = row
         for position, record in enumerate(detail["records"]):
             self.records[record] = Told(batch=detail["batch"], position=position, at=at)

@@ -71,7 +71,9 @@ class Night:
     def snapshot(self) -> dict[str, Any]:
         """Everything that must come out the same, read from the ledger, the store and the outbox."""
         with Ledger(self.home.database_url) as ledger, ledger.read() as conn:
-            columns = [c for c in record.c if c.name not in ("updated_at", "receipt_at", "failures", "last_error")]
+            columns = [
+                c for c in record.c if c.name not in ("updated_at", "receipt_at", "failures", "last_error", "cause")
+            ]
             records = [dict(r._mapping) for r in conn.execute(sa.select(*columns).order_by(record.c.id))]
             numbers = [tuple(r) for r in conn.execute(sa.select(number).order_by(number.c.archival_code))]
             sequences = sorted(tuple(r) for r in conn.execute(sa.select(sequence)))

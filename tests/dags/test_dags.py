@@ -59,7 +59,7 @@ def test_the_nightly_dag_is_wired_as_designed(env: dict[str, str]) -> None:
     dag = json.loads(results[0].removeprefix("RESULT "))
     assert dag["errors"] == {}
     assert (dag["max_active_runs"], dag["catchup"], dag["doc"]) == (1, False, True)
-    assert all(dag["titles"]) and len(dag["titles"]) == 6
+    assert all(dag["titles"]) and len(dag["titles"]) == 8
     steps = ["receive", "check", "file", "package", "deposit", "acknowledge"]
     for group in ("batch", "late"):
         for before, after in itertools.pairwise(steps):

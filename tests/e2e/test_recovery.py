@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 FINAL = ("acknowledged", "rejected", "duplicate")
 # where the source found a delivery and where staging put its files are no facts of the archive; what trouble said is gone
-NOT_KEPT = {"location", "last_error", "entered"}
+NOT_KEPT = {"location", "last_error", "entered", "cause"}
 
 
 def tables(home: NightHome) -> dict[str, Any]:

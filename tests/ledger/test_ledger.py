@@ -79,9 +79,9 @@ def test_an_error_undoes_state_number_and_event(filled: Ledger) -> None:
 def test_machine_trouble_keeps_the_state_and_counts(filled: Ledger) -> None:
     for _ in range(2):
         with filled.begin() as tx:
-            tx.fail("r1", "check", "disk on fire")
+            tx.fail("r1", "check", "disk on fire", "MACHINE")
     (row,) = (r for r in filled.records("b", [State.LISTED]) if r["id"] == "r1")
-    assert (row["failures"], row["last_error"]) == (2, "disk on fire")
+    assert (row["failures"], row["last_error"], row["cause"]) == (2, "disk on fire", "MACHINE")
 
 
 def test_the_chain_of_an_untouched_ledger_is_whole(filled: Ledger) -> None:

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from ingest import cli, stages
+from ingest import cli, running, stages
 from ingest.findings import Finding
 from ingest.ledger import Ledger
 from ingest.model import State
 from ingest.settings import Home
 from ingest.sources.base import Delivery, part_of
 from ingest.staging.holdings import Holding, holdings, remove_orphans
-from ingest.staging.room import size_of
+from ingest.staging.room import NoRoom, size_of
 from ingest.steps.listing import sweep
 from ingest.workers import Workers
 
@@ -54,7 +54,7 @@ def test_each_thing_in_staging_is_told_with_whose_it_is_and_why(home: Path, ledg
     enter(at, ledger, "untold", State.REJECTED, 20)
     enter(at, ledger, "done", State.ACKNOWLEDGED, 5, receipt_at=AS_OF)
     with ledger.begin() as tx:
-        tx.fail("working", "file", "OSError: disk")
+        tx.fail("working", "file", "OSError: disk", "MACHINE")
     attempt = at.staging / "bworking" / ".working-x1"
     attempt.mkdir()
     stranger = at.packages / "old" / "nobody.zip"
@@ -80,7 +80,7 @@ def test_a_fetched_zip_is_told_with_the_records_that_wait_for_it(home: Path, led
     with ledger.begin() as tx:
         tx.add_batch("b", "run", AS_OF, rows)
         tx.move("p1", [State.LISTED], State.RECEIVED, "received")
-        tx.fail("p3", "receive", "OSError: disk")
+        tx.fail("p3", "receive", "OSError: disk", "MACHINE")
     for number, name in enumerate(("opened", "alone", "forgotten"), 1):
         (at.containers / name).mkdir(parents=True)
         (at.containers / name / "content.zip").write_bytes(b"x" * number)
@@ -109,9 +109,12 @@ def test_the_command_lists_and_removes(home: Path, ledger: Ledger, capsys: pytes
 def test_a_full_disk_stops_a_batch_before_it_begins(home: Path, ledger: Ledger, limit: str) -> None:
     at = Home.of(home)
     enter(at, ledger, "waiting", State.RECEIVED, 100)
+    enter(at, ledger, "listed", State.LISTED, 0)
     full = dataclasses.replace(at.limits, **{limit: 2**62 if limit == "free_bytes" else 99})
-    with Workers(at) as workers, pytest.raises(stages.StageFailed, match="guidang staging"):
-        stages.receive(dataclasses.replace(at, limits=full), ledger, "bwaiting", workers)
+    with Workers(at) as workers, pytest.raises(NoRoom, match="guidang staging"):
+        running.run("receive", dataclasses.replace(at, limits=full), ledger, "blisted", workers)
+    (row,) = ledger.records("blisted", [State.LISTED])
+    assert (row["cause"], row["failures"]) == ("DISK-FULL", 0)  # nothing was tried, and nothing is damaged
     with Workers(at) as workers:
         assert stages.receive(at, ledger, "bwaiting", workers).states == {}
 
