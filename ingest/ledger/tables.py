@@ -350,6 +350,7 @@ copy = Table(
     Column("retain_until", String(40)),
     Column("legal_hold", Boolean, nullable=False),
     Index("copy_oldest_check", "replica", "verified_at"),
+    Index("copy_state", "state", "verified_at"),
 )
 
 # One transfer to the archives (移交进馆): what was chosen, what became of the package, who approved, what the archives answered.
@@ -482,4 +483,5 @@ verification = Table(
     Column("digest", String(64), nullable=False, unique=True),  # SHA-256 of the document
     Column("event", BigInteger, nullable=False),
     Column("document", Text, nullable=False),  # canonical JSON, exactly as digested
+    Index("verification_event", "event"),
 )

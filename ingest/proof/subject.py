@@ -51,11 +51,11 @@ def load(conn: Connection, record_id: str) -> Subject:
     return Subject(
         dict(row._mapping),
         tuple(dict(c._mapping) for c in copies),
-        tuple({**e._mapping, "detail": _read(e.detail)} for e in events),
+        tuple({**e._mapping, "detail": detail_of(e.detail)} for e in events),
     )
 
 
-def _read(detail: str) -> dict[str, Any]:
+def detail_of(detail: str) -> dict[str, Any]:
     """An event's detail; of one that somebody edited into something else, nothing: the chain's own check says so."""
     try:
         found = json.loads(detail)

@@ -22,11 +22,13 @@ class Lost(Exception):
 
 
 class Apart:
-    """One worker for one file after the other; use as a context manager."""
+    """One worker (or a few) for one file after the other; use as a context manager. Threads may share it."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, *, workers: int = 1, memory: int = MEMORY) -> None:
         self._seconds = seconds
-        self._pool: Any = ProcessPool(max_workers=1, context=CleanSpawn(), initializer=_limit_memory)
+        self._pool: Any = ProcessPool(
+            max_workers=workers, context=CleanSpawn(), initializer=_limit_memory, initargs=(memory,)
+        )
 
     def __enter__(self) -> Apart:
         return self
@@ -47,5 +49,5 @@ class Apart:
         return result
 
 
-def _limit_memory() -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+def _limit_memory(memory: int) -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))

@@ -6,6 +6,7 @@ place, a file that lost its end is still read by its local headers, and a packag
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import os
 import struct
@@ -89,6 +90,12 @@ class Zip:
             self.entries = list(self._walk())
         self._refuse_overlaps()
         self._list()
+
+    def over(self, file: BinaryIO | RawIOBase) -> Zip:
+        """The same package read through another handle, for another thread; its directory is not read again."""
+        other = copy.copy(self)
+        other._file, other.faults = file, list(self.faults)
+        return other
 
     def chunks(self, item: Item) -> Iterator[bytes]:
         entry: Entry = item.handle

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from desk_sessions import DeskClient, FakeSessions
+from proof_home import ProofHome, proof_home
 
 import samplenight
 from desk.app import create_app
@@ -66,6 +67,8 @@ def client_of() -> Iterator[Callable[..., DeskClient]]:
 
     yield make
     for client in clients:
+        if hasattr(client.app.state, "packages"):
+            client.app.state.packages.drawing.close()
         client.app.state.ledger().close()
         client.close()
 
@@ -78,3 +81,10 @@ def desk_client(told_home: Home, client_of: Callable[..., DeskClient]) -> Callab
         return client_of(told_home, role, agency, name)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def harmed() -> Iterator[ProofHome]:
+    """A night in two replicas of a store of its own; each test takes records of its own and may harm them."""
+    with proof_home() as home:
+        yield home

@@ -126,7 +126,7 @@ def bad(document: dict[str, Any]) -> dict[str, list[dict[str, str]]]:
 
 
 @contextmanager
-def proof_home(count: int = 12) -> Iterator[ProofHome]:
+def proof_home(count: int = 24) -> Iterator[ProofHome]:
     with tempfile.TemporaryDirectory(prefix="gd") as folder:  # a short path, for the store's unix sockets
         server = SeaweedServer(Path(folder) / "servers", Ports.free())
         try:

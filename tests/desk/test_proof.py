@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
 
 import pytest
-from proof_home import ProofHome, bad, forge, marked, proof_home
+from proof_home import ProofHome, bad, forge, marked
 
 from ingest.cli import main
 from ingest.ledger import Ledger, copies, verifications
@@ -18,10 +17,9 @@ from sip.commit import commit_key
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
-@pytest.fixture(scope="module")
-def p() -> Iterator[ProofHome]:
-    with proof_home() as home:
-        yield home
+@pytest.fixture
+def p(harmed: ProofHome) -> ProofHome:
+    return harmed
 
 
 def test_a_sound_record_is_good_with_evidence_for_every_part(p: ProofHome) -> None:
