@@ -29,5 +29,5 @@ class Scheduler(Protocol):
     def pending(self) -> Sequence[Pending]:
         """Questions of our DAGs that nobody has answered, oldest first."""
 
-    def start_night(self, by: str, reason: str) -> str:
-        """Start the nightly run now; the address of its page. Raises NotStarted."""
+    def start_night(self, by: str, reason: str) -> None:
+        """Start the nightly run now. Raises NotStarted."""

@@ -7,8 +7,8 @@ where the first request comes in. Installed by the entry point ``airflow.plugins
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlsplit
 
 from airflow.configuration import conf
 from airflow.plugins_manager import AirflowPlugin
@@ -17,9 +17,14 @@ if TYPE_CHECKING:
     from fastapi import Request
     from starlette.types import ASGIApp, Receive, Scope, Send
 
+    from desk.hooks import Pending
     from desk.roles import User
 
 PREFIX = "/desk-app"
+_ROOT = urlsplit(conf.get("api", "base_url", fallback="")).path.rstrip("/")
+_NIGHT = "nightly_ingest"
+_OURS = (_NIGHT, "fixity_audit", "schedule_review", "archive_transfer", "emergency_drill", "trust_refresh")
+_MOST = 200  # questions on one page
 
 
 class AirflowSessions:
@@ -30,6 +35,63 @@ class AirflowSessions:
     def user(self, request: Request) -> User | None:
         found: User | None = request.state.of_airflow
         return found
+
+
+class AirflowScheduler:
+    """What the desk asks of the Airflow that it runs in, through Airflow's own database as its API does."""
+
+    def pending(self) -> list[Pending]:
+        """Questions of our DAGs that wait for an answer, oldest first."""
+        from airflow.models.dagrun import DagRun
+        from airflow.models.hitl import HITLDetail
+        from airflow.models.taskinstance import TaskInstance
+        from airflow.utils.session import create_session
+        from airflow.utils.state import State
+        from sqlalchemy import select
+
+        from desk.hooks import Pending
+
+        ti = TaskInstance
+        asked = (
+            select(HITLDetail.subject, HITLDetail.created_at, ti.dag_id, ti.run_id, ti.task_id, ti.map_index)
+            .join(ti, ti.id == HITLDetail.ti_id)
+            .join(DagRun, (DagRun.dag_id == ti.dag_id) & (DagRun.run_id == ti.run_id))
+            .where(HITLDetail.responded_at.is_(None), ti.state.not_in(State.finished), ti.dag_id.in_(_OURS))
+            .order_by(HITLDetail.created_at)
+            .limit(_MOST)
+        )
+        with create_session() as session:
+            return [
+                Pending(row.subject, row.dag_id, row.run_id, row.task_id, row.created_at.isoformat(), _page(row))
+                for row in session.execute(asked)
+            ]
+
+    def start_night(self, by: str, reason: str) -> None:
+        """Trigger ``nightly_ingest`` in that person's name. Raises NotStarted where it is paused or not there."""
+        from airflow.api.common.trigger_dag import trigger_dag
+        from airflow.exceptions import AirflowException
+        from airflow.models.dag import DagModel
+        from airflow.utils.types import DagRunTriggeredByType
+
+        from desk.hooks import NotStarted
+
+        known = DagModel.get_dagmodel(_NIGHT)
+        if known is None or known.is_paused:
+            what = "没有载入" if known is None else "已暂停"
+            raise NotStarted(
+                f"Airflow 中 {_NIGHT} {what}，请先恢复 / {_NIGHT} is paused or not loaded in Airflow: mend that first"
+            )
+        try:
+            trigger_dag(_NIGHT, triggered_by=DagRunTriggeredByType.UI, triggering_user_name=by, conf={}, note=reason)
+        except (AirflowException, ValueError) as error:
+            raise NotStarted(f"Airflow 未接受 / Airflow did not take it: {error}") from error
+
+
+def _page(row: Any) -> str:
+    """Where Airflow's own page puts a question."""
+    mapped = f"/mapped/{row.map_index}" if row.map_index >= 0 else ""
+    dag, run, task = (quote(part, safe="") for part in (row.dag_id, row.run_id, row.task_id))
+    return f"{_ROOT}/dags/{dag}/runs/{run}/tasks/{task}{mapped}/required_actions"
 
 
 class Desk:
@@ -50,7 +112,7 @@ class Desk:
 
         with self._lock:
             if self._made is None:
-                self._made = create_app(Home.of(), AirflowSessions(), mounted=PREFIX)
+                self._made = create_app(Home.of(), AirflowSessions(), mounted=PREFIX, scheduler=AirflowScheduler())
             return self._made
 
 
@@ -71,7 +133,7 @@ async def _user(scope: Scope) -> User | None:
     return People.of(Home.of()).find(user.get_name(), [str(r) for r in roles])
 
 
-_BASE = urlsplit(conf.get("api", "base_url", fallback="")).path.rstrip("/") + PREFIX
+_BASE = _ROOT + PREFIX
 
 
 class DeskPlugin(AirflowPlugin):  # type: ignore[misc]

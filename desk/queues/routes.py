@@ -132,8 +132,9 @@ def take_back(page: PageDep, ledger: LedgerDep, user: Decider, number: int, reas
 
 
 @router.post("/start", name="queue_start", dependencies=[Depends(rate("6/hour", "start"))])
-def start(user: Starter, ledger: LedgerDep, scheduler: SchedulerDep) -> Response:
-    """Start a night now, so that decisions are carried out at once: an event first, then the scheduler's run."""
+def start(page: PageDep, user: Starter, ledger: LedgerDep, scheduler: SchedulerDep) -> Response:
+    """Start a night now, so that decisions are carried out at once: an event first, then the scheduler's run, to be
+    watched on the page of tonight."""
     if scheduler is None:
         raise HTTPException(
             409,
@@ -143,7 +144,8 @@ def start(user: Starter, ledger: LedgerDep, scheduler: SchedulerDep) -> Response
     with ledger.begin() as tx:
         tx.chain.append("night_asked", None, {"by": user.name, "via": via(user)})
     with refusals(NotStarted):
-        return gone(scheduler.start_night(user.name, f"归档工作台：{user.name} 要求立即执行待定件的决定"))
+        scheduler.start_night(user.name, f"归档工作台：{user.name} 要求立即执行待定件的决定")
+    return gone(page.url("tonight"))
 
 
 def _chosen(ledger: Ledger, user: User, tokens: list[str], all_of: str, agency: str) -> dict[str, list[str]]:

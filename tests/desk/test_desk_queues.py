@@ -198,11 +198,10 @@ class Around:
             )
         ]
 
-    def start_night(self, by: str, reason: str) -> str:
+    def start_night(self, by: str, reason: str) -> None:
         if self.refuse:
             raise NotStarted(self.refuse)
         self.starts.append(by)
-        return "/dags/nightly_ingest/runs/r"
 
 
 def inside(case: CaseHome, role: str, scheduler: Around) -> DeskClient:
@@ -216,7 +215,7 @@ def test_inside_the_scheduler_its_questions_stand_there_and_a_night_can_be_start
         client.submit("/queues/decide", {"action": "return", "record": [token(one)], "reason": "退"})
         page = client.get("/queues/held").text
         assert "初审 T001-SHY/2026-V2" in page and "/queues/start" in page
-        assert client.submit("/queues/start").headers["location"] == "/dags/nightly_ingest/runs/r"
+        assert client.submit("/queues/start").headers["location"] == "/"
         assert (around.starts, case.details("night_asked")) == (["甲"], [{"by": "甲", "via": "desk:甲"}])
         around.refuse = "流程已暂停"
         assert "流程已暂停" in client.submit("/queues/start").text

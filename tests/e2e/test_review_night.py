@@ -5,13 +5,16 @@ from __future__ import annotations
 import datetime as dt
 import io
 import json
+import re
 import tempfile
 import time
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
+import httpx
 import openpyxl
 import pytest
 import sqlalchemy as sa
@@ -48,6 +51,26 @@ def servers() -> Iterator[Supervisor]:
         samplenight.make(home, count=5, faults=())
         with Supervisor(home, Ports.free()) as running:
             yield running
+
+
+class AtDesk:
+    """One of Airflow's users at the desk inside it."""
+
+    def __init__(self, servers: Supervisor, name: str) -> None:
+        known = {"username": name, "password": servers.secrets.passwords[name]}
+        token = httpx.post(f"{servers.api.base_url}/auth/token", json=known, trust_env=False).json()["access_token"]
+        self._client = httpx.Client(
+            base_url=servers.api.base_url, cookies={"_token": token}, trust_env=False, timeout=60
+        )
+
+    def held(self) -> str:
+        return self._client.get("/desk-app/queues/held").text
+
+    def start_a_night(self) -> httpx.Response:
+        found = re.search(r'data-csrf="(\w+)"', self.held())
+        assert found
+        origin = {"Origin": str(self._client.base_url).rstrip("/")}
+        return self._client.post("/desk-app/queues/start", data={"csrf": found[1]}, headers=origin)
 
 
 class Archivist:
@@ -131,6 +154,12 @@ def test_from_a_workbook_into_force_and_the_next_night(
     run = operator.begin(REF)
     asked = operator.question(run, "first_review")["body"]
     assert "期限延长" in asked and "定期30年 → 永久" in asked and FOOD in asked
+    desk = AtDesk(servers, "operator")
+    waiting = desk.held()
+    assert f"初审 {REF}" in waiting
+    assert f"/dags/schedule_review/runs/{quote(run, safe='')}/tasks/first_review/required_actions" in waiting
+    paused = desk.start_a_night()
+    assert paused.status_code == 422 and "已暂停" in paused.text
     reviewer.answer(run, "first_review", "退回", archivist.sees("return", "reviewer"), opinion="请写明延长期限的依据")
     tasks = {"submit": "success", "first_review": "success", "second_review": "skipped", "outcome": "success"}
     assert operator.ended(run) == ("success", tasks)
@@ -165,6 +194,10 @@ def test_from_a_workbook_into_force_and_the_next_night(
     while (state := servers.api.run_state("nightly_ingest", night)) not in ("success", "failed"):
         assert time.monotonic() < deadline, state
         time.sleep(1.0)
+    assert f"初审 {REF}" not in desk.held()
+    assert desk.start_a_night().status_code == 303
+    started = servers.api._call("GET", "/api/v2/dags/nightly_ingest/dagRuns?order_by=-id&limit=1")["dag_runs"][0]
+    assert (started["triggering_user_name"], started["run_type"]) == ("operator", "manual")
     home = Home(servers.home)
     with Ledger(home.database_url) as ledger, ledger.read() as conn:
         rows = [r for r in conn.execute(sa.select(record)) if r.filing]
