@@ -59,18 +59,20 @@ class AtDesk:
     def __init__(self, servers: Supervisor, name: str) -> None:
         known = {"username": name, "password": servers.secrets.passwords[name]}
         token = httpx.post(f"{servers.api.base_url}/auth/token", json=known, trust_env=False).json()["access_token"]
-        self._client = httpx.Client(
-            base_url=servers.api.base_url, cookies={"_token": token}, trust_env=False, timeout=60
-        )
+        self._base, self._cookies = servers.api.base_url, {"_token": token}
 
     def held(self) -> str:
-        return self._client.get("/desk-app/queues/held").text
+        with self._client() as client:
+            return client.get("/desk-app/queues/held").text
 
     def start_a_night(self) -> httpx.Response:
-        found = re.search(r'data-csrf="(\w+)"', self.held())
-        assert found
-        origin = {"Origin": str(self._client.base_url).rstrip("/")}
-        return self._client.post("/desk-app/queues/start", data={"csrf": found[1]}, headers=origin)
+        with self._client() as client:
+            found = re.search(r'data-csrf="(\w+)"', client.get("/desk-app/queues/held").text)
+            assert found
+            return client.post("/desk-app/queues/start", data={"csrf": found[1]}, headers={"Origin": self._base})
+
+    def _client(self) -> httpx.Client:
+        return httpx.Client(base_url=self._base, cookies=self._cookies, trust_env=False, timeout=60)
 
 
 class Archivist:
