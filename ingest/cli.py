@@ -18,6 +18,7 @@ from ingest.held import cli as held_cli
 from ingest.inspection import cli as inspection_cli
 from ingest.lists import ratescli
 from ingest.proof import cli as proof_cli
+from ingest.receipts import cli as receipts_cli
 from ingest.recovery import cli as recovery_cli
 from ingest.reporting import cli as reporting_cli
 from ingest.rerun import cli as rerun_cli
@@ -63,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     store_cli.add_parser(commands)
     held_cli.add_parser(commands)
     inspection_cli.add_parser(commands)
+    receipts_cli.add_parser(commands)
     rerun_cli.add_parser(commands)
     staging_cli.add_parser(commands)
     ratescli.add_parser(commands)

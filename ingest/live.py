@@ -51,7 +51,7 @@ def run_night(supervisor: Supervisor, args: argparse.Namespace) -> int:
         run_id = _trigger(supervisor)
         ended = _watch(supervisor, ledger, run_id, begun)
         runs = _runs(ledger, run_id, begun)
-        night = report(ledger, *runs)
+        night = report(ledger, *runs, unanswered_days=home.limits.unanswered_days)
         summary(night)
         bad = _judge(home, _packages(ledger, runs))
         unexpected = _expected(home, ledger)

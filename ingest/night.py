@@ -81,7 +81,7 @@ def summarise(run_id: str, home: Home | None = None) -> NightReport:
 
 
 def _finish(home: Home, ledger: Ledger, run_id: str) -> NightReport:
-    night = report(ledger, run_id)
+    night = report(ledger, run_id, unanswered_days=home.limits.unanswered_days)
     runs.end(ledger, run_id, night.unfinished)
     keep.make_all(home, ledger, run_id)
     return night

@@ -16,6 +16,8 @@ from ingest.findings import Finding, Severity
 from ingest.ledger import Ledger
 from ingest.ledger.tables import batch, event, record, rerun, rerun_item
 from ingest.model import State
+from ingest.receipts.waiting import Unanswered, Unsent, unanswered, unsent
+from ingest.settings import Limits
 from sip import canonical
 
 
@@ -46,7 +48,9 @@ class NightReport:
     ``seconds`` is first to last event; ``away`` says of which agencies the source could not be listed, and why; ``released`` how
     many held records of earlier nights went on in this one, by what let them go (decision, schedule, trust); ``scanned`` the
     records whose files an anti-virus engine has seen; ``older`` how many new deliveries by agency are left to the backfill;
-    ``failed`` maps a cause of machine trouble to how many records it left undone, and ``failures`` to one of them in words.
+    ``failed`` maps a cause of machine trouble to how many records it left undone, and ``failures`` to one of them in words;
+    ``unanswered`` are the deliveries of any night that have waited too long for their final receipt, longest first; ``unsent`` the
+    agencies that could not be told.
     """
 
     run_id: str
@@ -60,6 +64,8 @@ class NightReport:
     older: dict[str, int]
     failed: dict[str, int] = dataclasses.field(default_factory=dict)
     failures: dict[str, str] = dataclasses.field(default_factory=dict)
+    unanswered: list[Unanswered] = dataclasses.field(default_factory=list)
+    unsent: list[Unsent] = dataclasses.field(default_factory=list)
 
     @property
     def total(self) -> AgencyLine:
@@ -83,10 +89,16 @@ class NightReport:
             "sources_away": self.away,
             "left_to_backfill": self.older,
             "released": self.released,
+            "unanswered": {
+                "deliveries": len(self.unanswered),
+                "oldest": [u.as_json() for u in self.unanswered[:_SHOWN]],
+            },
+            "receipts_unsent": [u.as_json() for u in self.unsent],
             "seconds": round(self.seconds, 1),
         }
 
 
+_SHOWN = 50  # of a list whose length nobody can know beforehand
 RELEASES = ("released", "returned")  # the kinds of events by which a held record leaves
 _COLUMN = {
     State.ACKNOWLEDGED: "accepted",
@@ -96,8 +108,9 @@ _COLUMN = {
 }
 
 
-def report(ledger: Ledger, *run_ids: str) -> NightReport:
-    """The report of all records that were listed by these runs, or that they were asked to take up again."""
+def report(ledger: Ledger, *run_ids: str, unanswered_days: int = Limits().unanswered_days) -> NightReport:
+    """The report of all records that were listed by these runs, or that they were asked to take up again; and
+    who has waited longer than ``unanswered_days``."""
     again = sa.select(rerun_item.c.record_id).join(rerun).where(rerun.c.run_id.in_(run_ids))
     theirs = batch.c.run_id.in_(run_ids) | record.c.id.in_(again)
     with ledger.read() as conn:
@@ -112,6 +125,9 @@ def report(ledger: Ledger, *run_ids: str) -> NightReport:
         released = _released(conn, run_ids)
         away = {agency: why for run in run_ids for agency, why in visits.away(conn, run).items()}
         older = visits.left_to_backfill(conn, run_ids)
+        day = visits.last_day(conn, run_ids)
+        waiting = unanswered(conn, day, unanswered_days) if day else []
+        untold = unsent(conn)
         ends = conn.execute(
             sa.select(sa.func.min(event.c.at), sa.func.max(event.c.at))
             .select_from(event)
@@ -154,6 +170,8 @@ def report(ledger: Ledger, *run_ids: str) -> NightReport:
         older,
         dict(failed.most_common()),
         failures,
+        waiting,
+        untold,
     )
 
 

@@ -36,7 +36,7 @@ class Agency:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Limits:
-    """What one delivery may cost, and what staging may. Sizes in bytes, times in seconds."""
+    """What one delivery may cost, what staging may, and how long an answer may take. Sizes in bytes, times in seconds or days."""
 
     metadata_bytes: int = 8 * 1024**2
     file_bytes: int = 20 * 1024**3
@@ -48,6 +48,7 @@ class Limits:
     # a batch begins only when so much of the home's disk is free, and staging holds no more than so much
     free_bytes: int = 1024**3
     staging_bytes: int = 1024**4
+    unanswered_days: int = 3  # a delivery that has no final receipt after so many days is told in each night's report
 
     def seconds(self, size: int) -> float:
         """How long a worker may take over a record of ``size`` bytes: hashing 20 GB is no sign of being stuck."""

@@ -44,6 +44,16 @@ def summary(report: NightReport) -> None:
     console.print(table)
     for agency, why in report.away.items():
         console.print(f"[bold red]{agency}[/]  {why}")
+    for untold in report.unsent:
+        console.print(
+            f"[bold red]{untold.agency}[/]  回执 {untold.receipts} 份未送出 / receipts not sent: {untold.error}"
+        )
+    if report.unanswered:
+        oldest = report.unanswered[0]
+        console.print(
+            f"逾期没有终结回执的报送 {len(report.unanswered)} 件，最久 {oldest.days} 天（guidang receipts list）"
+            f" / {len(report.unanswered)} deliveries have waited too long for their final receipt, up to {oldest.days} days"
+        )
     if report.released:
         by_what = "，".join(f"{RELEASED.get(by, by)} {count}" for by, count in report.released.items())
         console.print(f"放行的待定件 / held records that went on: {by_what}")

@@ -113,6 +113,12 @@ def left_to_backfill(conn: Connection, run_ids: Collection[str]) -> dict[str, in
     return {r.agency: r.older for r in rows}
 
 
+def last_day(conn: Connection, run_ids: Collection[str]) -> dt.date | None:
+    """The day of these runs, of the last where there are several; None where none of them has visited a source."""
+    last = conn.execute(sa.select(sa.func.max(visit_table.c.as_of)).where(visit_table.c.run_id.in_(run_ids))).scalar()
+    return None if last is None else dt.datetime.fromisoformat(last).date()
+
+
 def _windows(ledger: Ledger, day: dt.date) -> dict[str, dt.date]:
     """By agency, the day from which on its source must be asked on the night of ``day``; an agency that is not named is asked for
     everything.

@@ -43,16 +43,16 @@ def unsent(conn: Connection, *, batch_id: str | None = None, untried: bool = Fal
         of_batch = sa.select(_original.c.id).where(_original.c.batch_id == batch_id)
         query = query.where(sa.or_(record.c.batch_id == batch_id, record.c.duplicate_of.in_(of_batch)))
     if untried:
-        query = query.where(receipt.c.attempts == 0)
+        query = query.where(receipt.c.last_error.is_(None))
     order = (receipt.c.attempts, receipt.c.owed_at, record.c.batch_id, record.c.position)
     return [(r.subject, Receipt(r.kind)) for r in conn.execute(query.order_by(*order))]
 
 
 def load(conn: Connection, keys: Sequence[Key]) -> list[Row]:
-    """These receipts, where they are owed still, each with its whole record: ``kind``, ``owed_at`` and the record's columns. In
-    the order of ``keys``."""
+    """These receipts, where they are owed still, each with its whole record: ``kind``, ``owed_at``, ``attempts`` and the record's
+    columns. In the order of ``keys``."""
     found = conn.execute(
-        sa.select(record, receipt.c.kind, receipt.c.owed_at)
+        sa.select(record, receipt.c.kind, receipt.c.owed_at, receipt.c.attempts)
         .join(receipt, receipt.c.subject == record.c.id)
         .where(sa.tuple_(receipt.c.subject, receipt.c.kind).in_(keys), receipt.c.sent_at.is_(None))
     )
@@ -76,18 +76,18 @@ def sent(tx: Transaction, told: Iterable[tuple[Row, str]]) -> None:
         tx.conn.execute(_SENT, [{**row, "at": tx.now} for row in rows])
 
 
-def failed(tx: Transaction, rows: Iterable[Row], error: str) -> None:
-    """Note that receipts could not be handed over. Machine trouble: they stay owed."""
-    keys = [{"s": row["id"], "k": row["kind"], "why": error[:2000]} for row in rows]
-    if keys:
-        tx.conn.execute(_FAILED, keys)
+def failed(tx: Transaction, row: Row, error: str, *, tried: bool) -> None:
+    """Note that a receipt could not be handed over: it was ``tried`` itself, or its source was away. It stays owed."""
+    tx.conn.execute(_FAILED, {"s": row["id"], "k": row["kind"], "why": error[:2000], "n": int(tried)})
 
 
 _HERE = sa.and_(receipt.c.subject == sa.bindparam("s"), receipt.c.kind == sa.bindparam("k"))
 _SENT = sa.update(receipt).where(_HERE).values(
     sent_at=sa.bindparam("at"), digest=sa.bindparam("d"), attempts=receipt.c.attempts + 1, last_error=None
 )  # fmt: skip
-_FAILED = sa.update(receipt).where(_HERE).values(attempts=receipt.c.attempts + 1, last_error=sa.bindparam("why"))
+_FAILED = sa.update(receipt).where(_HERE).values(
+    attempts=receipt.c.attempts + sa.bindparam("n", type_=sa.Integer), last_error=sa.bindparam("why")
+)  # fmt: skip
 
 
 def of_record(conn: Connection, record_id: str) -> list[Row]:

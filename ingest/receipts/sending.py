@@ -6,11 +6,13 @@ what it is owed stays owed, and the next pass, or the next night, tries again.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -42,12 +44,17 @@ class Sent:
     errors: list[str] = dataclasses.field(default_factory=list)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(slots=True, eq=False)
 class _Letter:
     row: Row
     kind: Receipt
     body: Mapping[str, Any]
     data: bytes
+    tried: bool = False  # by itself
+
+    @property
+    def post(self) -> tuple[str, Receipt, bytes]:
+        return self.row["delivery"], self.kind, self.data
 
     @property
     def digest(self) -> str:
@@ -78,12 +85,11 @@ def _pass(home: Home, ledger: Ledger, out: Sent, batch_id: str | None, untried: 
             letters = list(_letters(home, conn, receipts.load(conn, keys[start : start + _GROUP])))
         if not letters:
             continue
-        tried = [x for x in letters if x.row["agency"] not in out.away]
-        out.away |= _hand_over(home, tried)
+        gone = _hand_over(home, [x for x in letters if x.row["agency"] not in out.away], out.away)
         with ledger.begin() as tx:
-            _note(tx, [x for x in tried if x.row["agency"] not in out.away], out)
+            _note(tx, gone, out)
             for letter in letters:
-                if letter.row["agency"] in out.away:
+                if letter not in gone:
                     _leave(tx, letter, out)
 
 
@@ -93,7 +99,7 @@ def _letters(home: Home, conn: sa.Connection, rows: Sequence[Row]) -> Iterator[_
     standing = [row for row in (*rows, *firsts.values()) if row["state"] in (State.DEPOSITED, State.ACKNOWLEDGED)]
     plan = store_config.plan(home) if any(row["kind"] == Receipt.FINAL for row in rows) and standing else None
     proved = copies.proved(conn, {row["object_key"] for row in standing}) if plan else {}
-    for row in sorted(rows, key=lambda r: list(Receipt).index(Receipt(r["kind"]))):
+    for row in sorted(rows, key=lambda r: (r["attempts"], list(Receipt).index(Receipt(r["kind"])))):
         original = firsts.get(row["duplicate_of"])
         there = proved.get((original or row)["object_key"], set())
         enough = plan is not None and len(there & {r.name for r in plan.replicas}) >= plan.min_copies
@@ -107,29 +113,41 @@ def _originals(conn: sa.Connection, rows: Iterable[Row]) -> dict[str, Row]:
     return {r.id: dict(r._mapping) for r in conn.execute(sa.select(record).where(record.c.id.in_(ids)))} if ids else {}
 
 
-def _hand_over(home: Home, letters: Iterable[_Letter]) -> dict[str, str]:
-    """Give the letters to their sources, each agency for itself; returns those that could not be told, with why."""
+def _hand_over(home: Home, letters: Iterable[_Letter], away: dict[str, str]) -> list[_Letter]:
+    """Give the letters to their sources, each agency for itself. Returns those that arrived; ``away`` learns which agencies
+    could not be told, and why."""
     by_source: dict[tuple[str, str], list[_Letter]] = {}
     for letter in letters:
         by_source.setdefault((letter.row["agency"], letter.row["source"]), []).append(letter)
-
-    def give(item: tuple[tuple[str, str], list[_Letter]]) -> tuple[str, str | None]:
-        (agency, source), some = item
-        try:
-            entry = house.agencies(home).get(agency)
-            if entry is None:
-                return agency, f"机构 {agency} 不在 agencies.json / the agency is not in agencies.json"
-            open_source(home, entry, source).tell([(x.row["delivery"], x.kind, x.data) for x in some])
-        except (SourceAway, ConfigError) as e:
-            return agency, str(e)
-        return agency, None
-
-    if len(by_source) < 2:
-        answers = [give(item) for item in by_source.items()]
+    some = list(by_source.values())
+    if len(some) < 2:
+        answers = [_give(home, mine) for mine in some]
     else:
         with ThreadPoolExecutor(_AT_ONCE) as threads:
-            answers = list(threads.map(give, by_source.items()))
-    return {agency: why for agency, why in answers if why is not None}
+            answers = list(threads.map(partial(_give, home), some))
+    away |= {mine[0].row["agency"]: why for mine, (_, why) in zip(some, answers, strict=True) if why is not None}
+    return [letter for gone, _ in answers for letter in gone]
+
+
+def _give(home: Home, letters: Sequence[_Letter]) -> tuple[Sequence[_Letter], str | None]:
+    """The letters that one agency's source took, and what it said to the first that it did not take."""
+    row = letters[0].row
+    entry = house.agencies(home).get(row["agency"])
+    if entry is None:
+        return [], f"机构 {row['agency']} 不在 agencies.json / the agency is not in agencies.json"
+    gone: list[_Letter] = []
+    try:
+        source = open_source(home, entry, row["source"])
+        with contextlib.suppress(SourceAway):
+            source.tell([x.post for x in letters])
+            return letters, None
+        for letter in letters:  # one of them may be what it does not take
+            letter.tried = True
+            source.tell([letter.post])
+            gone.append(letter)
+    except (SourceAway, ConfigError) as e:
+        return gone, str(e)
+    return gone, None
 
 
 def _note(tx: Transaction, letters: Sequence[_Letter], out: Sent) -> None:
@@ -153,7 +171,7 @@ def _note(tx: Transaction, letters: Sequence[_Letter], out: Sent) -> None:
 
 def _leave(tx: Transaction, letter: _Letter, out: Sent) -> None:
     row, why = letter.row, out.away[letter.row["agency"]]
-    receipts.failed(tx, [row], why)
+    receipts.failed(tx, row, why, tried=letter.tried)
     if letter.kind is Receipt.FINAL:
         tx.fail(row["id"], "acknowledge", why, "SOURCE-AWAY")
     out.errors.append(f"{row['delivery']}: {letter.kind.value}: {why}")

@@ -39,7 +39,7 @@ def _report(args: argparse.Namespace) -> int:
         from ingest import show
         from ingest.report import report
 
-        show.summary(report(ledger, args.run_id))
+        show.summary(report(ledger, args.run_id, unanswered_days=home.limits.unanswered_days))
     return 0
 
 

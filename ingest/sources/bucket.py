@@ -59,6 +59,9 @@ class BucketTree:
                         yield Marked(key.removesuffix(marker), marker, found["Size"], mtime_ns, f"{tag}-{own}")
                 files[key] = tag
 
+    def at(self, folder: str) -> BucketTree:
+        return self
+
     def walk(self, folder: str) -> list[str]:
         names = [key for key, _ in self._list(folder) if not key.endswith("/")]
         if not names and not self._is_file(folder):

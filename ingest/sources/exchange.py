@@ -14,6 +14,7 @@ import io
 import json
 import posixpath
 from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import cached_property
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -24,9 +25,10 @@ from ingest.model import CST
 from ingest.settings import ConfigError
 from ingest.sources import connections
 from ingest.sources.base import DONE, DeliveryGone, SourceAway
-from ingest.sources.trees import Marked, SteadyFile, Tree, safe
+from ingest.sources.trees import Marked, Readable, SteadyFile, Tree, safe
 
 _T = TypeVar("_T")
+Tables = dict[str, list[dict[str, str]]]  # a case's rows by table
 _PREFIX = "EX_GDBS_"
 _ROWS = "EX_GDBS_ALL.json"
 _FIRST, _CLOSED = "EX_GDBS_SB", "EX_GDBS_BJ"
@@ -58,19 +60,8 @@ class ExchangeTree:
             moment = moment if moment.tzinfo else moment.replace(tzinfo=CST)
             yield Marked(f"{row[0]}-v{row[1]}", DONE, 0, int(moment.timestamp() * 10**6) * 1000)
 
-    def walk(self, folder: str) -> list[str]:
-        return [_ROWS, *self._attachments(self._rows(folder))]
-
-    def open(self, folder: str, name: str) -> SteadyFile:
-        if name == _ROWS:
-            data = json.dumps(self._rows(folder), ensure_ascii=False, sort_keys=True).encode()
-            return SteadyFile(io.BytesIO(data), name, lambda: None, lambda e: e)
-        if name not in self._attachments(self._rows(folder)):
-            raise FileNotFoundError(name)
-        try:
-            return self._files.open(self._root, safe(name))
-        except DeliveryGone as e:  # the root of all attachments: a mount that is away
-            raise SourceAway(self._root, e) from e
+    def at(self, folder: str) -> ExchangeCase:
+        return ExchangeCase(lambda: self._rows(folder), self._files.at(self._root), self._root)
 
     def write(self, folder: str, files: Mapping[str, bytes]) -> None:
         table = self._table(folder)
@@ -91,12 +82,12 @@ class ExchangeTree:
 
     # -------------------------------------------------------------------------------------------- asking
 
-    def _rows(self, case: str) -> dict[str, list[dict[str, str]]]:
+    def _rows(self, case: str) -> Tables:
         """All rows of a case by table, as they stood at one moment. Raises DeliveryGone when there is no such version."""
         key, _, version = case.rpartition("-v")
         self._table(_FIRST)
 
-        def read(conn: Connection) -> dict[str, list[dict[str, str]]]:
+        def read(conn: Connection) -> Tables:
             return {
                 name: [_texts(dict(r._mapping)) for r in conn.execute(sa.select(t).where(t.c[_KEY] == key)).all()]
                 for name, t in sorted(self._found.items())
@@ -107,11 +98,6 @@ class ExchangeTree:
         if not any(row.get(_VERSION) == version for row in tables.get(_FIRST, ())):
             raise DeliveryGone(case)
         return tables
-
-    @staticmethod
-    def _attachments(tables: Mapping[str, list[dict[str, str]]]) -> list[str]:
-        """Paths below the root, as the rows give them; a path that leads out of it is named as it is and never opened."""
-        return sorted({_place(row) for rows in tables.values() for row in rows if row.get("ATTACH_NAME")})
 
     def _table(self, name: str) -> sa.Table:
         if not self._found:
@@ -137,6 +123,38 @@ class ExchangeTree:
         except SQLAlchemyError as e:
             # the driver's own words may hold rows of persons: only the kind of trouble is told
             raise SourceAway(self._at.id, f"{type(e).__name__}: {getattr(e, 'code', '')}") from None
+
+
+class ExchangeCase:
+    """One case, whose rows are read once: all that is taken of it stood in the tables at one moment."""
+
+    def __init__(self, read: Callable[[], Tables], files: Readable, root: str) -> None:
+        self._read = read
+        self._files = files
+        self._root = root
+
+    @cached_property
+    def _tables(self) -> Tables:
+        return self._read()
+
+    @cached_property
+    def _attachments(self) -> set[str]:
+        """Paths below the root, as the rows give them; a path that leads out of it is named as it is and never opened."""
+        return {_place(row) for rows in self._tables.values() for row in rows if row.get("ATTACH_NAME")}
+
+    def walk(self, folder: str) -> list[str]:
+        return [_ROWS, *sorted(self._attachments)]
+
+    def open(self, folder: str, name: str) -> SteadyFile:
+        if name == _ROWS:
+            data = json.dumps(self._tables, ensure_ascii=False, sort_keys=True).encode()
+            return SteadyFile(io.BytesIO(data), name, lambda: None, lambda e: e)
+        if name not in self._attachments:
+            raise FileNotFoundError(name)
+        try:
+            return self._files.open(self._root, safe(name))
+        except DeliveryGone as e:  # the root of all attachments: a mount that is away
+            raise SourceAway(self._root, e) from e
 
 
 def _place(row: Mapping[str, str]) -> str:

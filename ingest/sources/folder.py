@@ -36,6 +36,9 @@ class LocalTree:
             tag = f"{own.st_size}-{own.st_mtime_ns}" if own else ""
             yield Marked(name, marker, mark.st_size, mark.st_mtime_ns, tag)
 
+    def at(self, folder: str) -> LocalTree:
+        return self
+
     def walk(self, folder: str) -> list[str]:
         if _regular(Path(folder)) is not None:  # a delivery that is a single file
             return [Path(folder).name]

@@ -86,6 +86,9 @@ class HttpsTree:
             seen.add(cursor)
         raise SourceAway(folder, "续页没有尽头 / its pages have no end")
 
+    def at(self, folder: str) -> HttpsTree:
+        return self
+
     def walk(self, folder: str) -> list[str]:
         names = _list(self._json(f"{self._path(folder)}/files"), "files", folder)
         if not all(isinstance(n, str) for n in names):

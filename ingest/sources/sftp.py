@@ -54,6 +54,9 @@ class SftpTree:
             if mark is not None and _is_file(mark):
                 yield Marked(name, marker, mark.st_size or 0, (mark.st_mtime or 0) * 10**9, tag)
 
+    def at(self, folder: str) -> SftpTree:
+        return self
+
     def walk(self, folder: str) -> list[str]:
         st = self._ask(folder, lambda c: _lstat(c, folder))
         if st is None:

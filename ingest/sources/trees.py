@@ -36,6 +36,18 @@ class Marked:
     tag: str = ""
 
 
+class Readable(Protocol):
+    """Folders of files, to be read."""
+
+    def walk(self, folder: str) -> list[str]:
+        """All that is no folder below ``folder``, as POSIX paths relative to it; of a file its own name. Raises DeliveryGone,
+        SourceAway."""
+
+    def open(self, folder: str, name: str) -> SteadyFile:
+        """A regular file below ``folder``, never out of it, or ``folder`` itself by its own name; OSError where ``name`` is none.
+        Raises DeliveryGone, SourceAway."""
+
+
 class Tree(Protocol):
     """Files in folders. Paths are the system's own; a missing folder holds nothing."""
 
@@ -46,13 +58,8 @@ class Tree(Protocol):
         A system that can be asked for what came on or after a day may leave older ones out.
         """
 
-    def walk(self, folder: str) -> list[str]:
-        """All that is no folder below ``folder``, as POSIX paths relative to it; of a file its own name. Raises DeliveryGone,
-        SourceAway."""
-
-    def open(self, folder: str, name: str) -> SteadyFile:
-        """A regular file below ``folder``, never out of it, or ``folder`` itself by its own name; OSError where ``name`` is none.
-        Raises DeliveryGone, SourceAway."""
+    def at(self, folder: str) -> Readable:
+        """What reads the delivery at ``folder``, for as long as that takes. It answers for this folder."""
 
     def write(self, folder: str, files: Mapping[str, bytes]) -> None:
         """Write files by name, each whole or not at all, over what stands there. All are there on return, else SourceAway."""
@@ -91,7 +98,7 @@ class TreeSource:
             )
 
     def reader(self, location: str) -> TreeDelivery:
-        return TreeDelivery(self._tree, location, self._seconds)
+        return TreeDelivery(self._tree.at(location), location, self._seconds)
 
     def tell(self, receipts: Sequence[tuple[str, Receipt, bytes]]) -> None:
         self._tree.write(self._outbox, {receipt_name(name, kind): data for name, kind, data in receipts})
@@ -100,7 +107,7 @@ class TreeSource:
 class TreeDelivery:
     """One delivery folder, read within ``seconds`` from now or not at all."""
 
-    def __init__(self, tree: Tree, root: str, seconds: float = float("inf")) -> None:
+    def __init__(self, tree: Readable, root: str, seconds: float = float("inf")) -> None:
         self._tree = tree
         self._root = root
         self._until = time.monotonic() + seconds

@@ -93,6 +93,25 @@ def test_closed_cases_are_delivered_with_their_rows_and_attachments(database: sa
             reader.open(name)
 
 
+def test_all_of_a_delivery_is_from_one_reading_of_its_rows(database: sa.Engine, tmp_path: Path) -> None:
+    for name in ("a.pdf", "b.pdf"):
+        (tmp_path / "files/附件/1").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "files/附件/1" / name).write_bytes(FORM)
+    source = opened(database, tmp_path)
+    (one, _) = source.deliveries()
+    reader = source.reader(one.location)
+    names = reader.names()
+    with database.begin() as conn:
+        conn.exec_driver_sql("delete from ex_gdbs_sbcl")
+    for name in ("附件/1/a.pdf", "附件/1/b.pdf"):
+        with reader.open(name) as f:
+            assert f.read(100) == FORM
+    with reader.open("EX_GDBS_ALL.json") as f:
+        assert len(json.loads(f.read(10**6))["EX_GDBS_SBCL"]) == 3
+    assert reader.names() == names
+    assert source.reader(one.location).names() == ["EX_GDBS_ALL.json"]
+
+
 def test_only_what_came_since_is_asked_for(database: sa.Engine, tmp_path: Path) -> None:
     source = opened(database, tmp_path)
     (_, second) = source.deliveries()
