@@ -39,6 +39,8 @@ class Told:
     def owe(self, kind: Receipt) -> None:
         """As the ledger does with the state that owes it: what was sent before is sent again."""
         self.receipts[kind] = {**self.receipts.get(kind, {}), "owed_at": self.at, "sent_at": None}
+        if kind is Receipt.FINAL:
+            self.receipt = None
 
     def sent(self, kind: Receipt, digest: str | None) -> None:
         self.receipts[kind] = {"owed_at": self.at, **self.receipts.get(kind, {}), "sent_at": self.at, "digest": digest}
