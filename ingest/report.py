@@ -155,9 +155,9 @@ def report(ledger: Ledger, *run_ids: str, unanswered_days: int = Limits().unansw
             line.packages += 1
             line.bytes += row.payload_bytes or 0
         elif state in (State.REJECTED, State.HELD):
-            stopping = {f.code: f for f in _stopping(row.findings)}
-            causes.update(stopping.keys())
-            examples |= stopping
+            by_code = {f.code: f for f in stopping(row.findings)}
+            causes.update(by_code.keys())
+            examples |= by_code
     return NightReport(
         " + ".join(run_ids),
         sorted(lines.values(), key=lambda x: x.agency),
@@ -189,7 +189,7 @@ def _released(conn: sa.Connection, run_ids: Iterable[str]) -> dict[str, int]:
     return dict(Counter(str(json.loads(detail)["by"]) for detail in details))
 
 
-def _stopping(findings: list[Mapping[str, Any]]) -> list[Finding]:
+def stopping(findings: list[Mapping[str, Any]]) -> list[Finding]:
     """Those of a record's stored findings that rejected or held it."""
     return [f for f in map(Finding.from_json, findings) if f.weight in (Severity.REJECT, Severity.HOLD)]
 

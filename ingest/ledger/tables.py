@@ -129,10 +129,11 @@ record = Table(
     Column("applicant", Text),
     Column("applicant_keys", JSON),
     Column("title_masked", Text),
-    Index("record_batch_state", "batch_id", "state", "position"),
-    # whole questions are answered from these three: which cases became archives, what the checks found, which 档号 is archived
+    # whole questions are answered from these four: what became of a night, which cases became archives, what the checks found,
+    # which 档号 is archived
+    Index("record_batch_state", "batch_id", "state", "position", "agency", "payload_bytes"),
     Index("record_case", "agency", "case_no", "state", "closed_on", "matter_code", "origin"),
-    Index("record_natures", "agency", "entered_on", "state", "natures"),
+    Index("record_natures", "agency", "entered_on", "state", "natures", "payload_bytes"),
     Index("record_archival_code", "archival_code", "state"),
     Index("record_entered", "entered", unique=True),
     Index("record_state", "state", "entered"),
