@@ -22,7 +22,7 @@ from desk.roles import Right, User
 from ingest import findings
 from ingest.ledger import Ledger
 from ingest.metadata import applicant
-from ingest.model import CST
+from ingest.model import CST, Filing
 from ingest.settings import Home
 from ingest.steps import house
 
@@ -181,11 +181,17 @@ def _ledger_part(page: Page, found: Facts, veil: Veil) -> dict[str, Any]:
     }
 
 
-def _filing(page: Page, filing: dict[str, str] | None) -> dict[str, str] | None:
-    if not filing:
+def _filing(page: Page, stored: dict[str, Any] | None) -> dict[str, Any] | None:
+    """What filing decided, in words; None where it did not, or where the row was made unreadable."""
+    try:
+        filing = Filing.from_json(stored or {})
+    except TypeError:
         return None
-    matched, opening = str(filing.get("matched_by")), str(filing.get("open_control"))
-    return filing | {"matched_text": word(page.t, "matched", matched), "opening_text": word(page.t, "opening", opening)}
+    words = {
+        "matched_text": word(page.t, "matched", filing.matched_by),
+        "opening_text": word(page.t, "opening", filing.open_control),
+    }
+    return filing.as_json() | words
 
 
 def _papers_part(page: Page, found: Facts, read: Papers, veil: Veil) -> dict[str, Any]:
