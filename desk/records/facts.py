@@ -11,7 +11,7 @@ from fastapi import HTTPException
 
 from desk.roles import User
 from ingest.ledger import Ledger
-from ingest.ledger.tables import batch, copy, event, held_decision, record, transfer, transfer_item
+from ingest.ledger.tables import batch, copy, event, held_decision, receipt, record, transfer, transfer_item
 
 Row = Mapping[str, Any]
 _EVENTS = 1000  # of one record; years of audits and looks
@@ -30,6 +30,7 @@ class Facts:
     versions: list[Row]  # other deliveries of the same case
     original: Row | None  # that of which this one is a duplicate
     transfers: list[Row]
+    receipts: list[Row]
 
     @property
     def files(self) -> list[Row]:
@@ -60,7 +61,9 @@ def facts(ledger: Ledger, user: User, record_id: str) -> Facts:
         )
         original = many(sa.select(*brief, record.c.agency).where(record.c.id == (row["duplicate_of"] or "")))
         moved = sa.select(transfer_item.c.transfer_id, transfer_item.c.state, transfer.c.target, transfer.c.as_of)
+        owed = sa.select(receipt).where(receipt.c.subject == of).order_by(receipt.c.owed_at, receipt.c.kind)
         return Facts(
+            receipts=many(owed),
             row=row,
             batch=many(sa.select(batch).where(batch.c.id == row["batch_id"]))[0],
             events=events[::-1],

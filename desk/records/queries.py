@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 from desk.paging import SIZE, Part, decode, part
 from desk.records.asking import Understood
 from desk.roles import User
+from ingest.findings import Severity, table
 from ingest.ledger import Ledger, search
 from ingest.ledger.tables import record, record_finding
 
@@ -129,6 +130,7 @@ def _asked(conn: Connection, user: User, what: Understood, *columns: Any) -> sa.
 
 
 def _codes(conn: Connection, entered: list[int]) -> dict[int, tuple[str, ...]]:
+    """The codes by which records have findings, but for those that are only for information."""
     if not entered:
         return {}
     rows = conn.execute(
@@ -138,7 +140,8 @@ def _codes(conn: Connection, entered: list[int]) -> dict[int, tuple[str, ...]]:
     )
     out: dict[int, tuple[str, ...]] = {}
     for row in rows:
-        out[row.entered] = (*out.get(row.entered, ()), row.code)
+        if table().get(row.code, {}).get("severity") != Severity.INFO:
+            out[row.entered] = (*out.get(row.entered, ()), row.code)
     return out
 
 

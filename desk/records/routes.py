@@ -20,6 +20,7 @@ from desk.records.veil import Veil
 from desk.records.words import tone, word
 from desk.roles import Right, User
 from ingest import findings
+from ingest.held.questions import Action
 from ingest.ledger import Ledger
 from ingest.metadata import applicant
 from ingest.model import CST, Filing
@@ -35,6 +36,13 @@ def understood(home: Home, asked: Asked) -> Understood:
     """What was asked, with the digests of what may be applicants."""
     secret = house.applicant_key(home)
     return understand(asked, lambda text: applicant.key(secret, text))
+
+
+def _blind(home: Home, found: Facts) -> Veil:
+    """The veil of a record whose papers are not read: it knows the applicant by digest."""
+    secret, keys = house.applicant_key(home), set(found.row["applicant_keys"] or ())
+    checked = found.row["applicant_keys"] is not None
+    return Veil(None, known=(lambda text: applicant.key(secret, text) in keys) if checked else None)
 
 
 def _again(query: str) -> Asked:
@@ -53,7 +61,7 @@ def records(
     what = understood(home, asked)
     query = asked.as_query()
     found = queries.page(ledger, user, what, after or None)
-    return page.render(
+    answer = page.render(
         "records/_found.html" if page.partial else "records/list.html",
         asked=asked,
         query=query,
@@ -65,6 +73,9 @@ def records(
         next=page.url("records", {**query, "after": found.next}),
         **(_form(page, ledger, user) if not page.partial else {}),
     )
+    if page.partial:  # the form sends its empty fields too
+        answer.headers["HX-Push-Url"] = page.url("records", query)
+    return answer
 
 
 def _form(page: Page, ledger: Ledger, user: User) -> dict[str, Any]:
@@ -123,10 +134,10 @@ _REASON = 500  # characters of why somebody must see a person's name
 
 
 @router.get("/records/{record_id}", name="record", response_class=HTMLResponse)
-def record(record_id: str, page: PageDep, user: Reader, ledger: LedgerDep) -> HTMLResponse:
+def record(record_id: str, page: PageDep, user: Reader, home: HomeDep, ledger: LedgerDep) -> HTMLResponse:
     """What the ledger knows of a record; its papers, which may be far, come after (`record_papers`)."""
     found = facts(ledger, user, record_id)
-    return page.render("records/record.html", papers=None, **_ledger_part(page, found, Veil(None)))
+    return page.render("records/record.html", papers=None, **_ledger_part(page, found, _blind(home, found)))
 
 
 @router.get("/records/{record_id}/papers", name="record_papers", response_class=HTMLResponse)
@@ -153,7 +164,7 @@ def unmask_record(
 
 def _with_papers(page: Page, home: Home, found: Facts, lifted: bool) -> HTMLResponse:
     read = papers(home, found.row, found.copies)
-    veil = Veil(read.record, lifted)
+    veil = Veil(read.record, lifted) if read.record or lifted else _blind(home, found)
     context = {"row": found.row, "papers": read, "lifted": lifted, **_papers_part(page, found, read, veil)}
     if page.partial:
         return page.render("records/_papers.html", unmasked=lifted, **context)
@@ -173,10 +184,18 @@ def _ledger_part(page: Page, found: Facts, veil: Veil) -> dict[str, Any]:
             dict(c) | {"state_text": word(t, "copies", c["state"]), "tone": tone("copies", c["state"])}
             for c in found.copies
         ],
-        "decisions": found.decisions,
+        "decisions": [
+            dict(d)
+            | {
+                "action_text": Action(d["action"]).words(page.language),
+                "status_text": word(t, "decisions", d["status"]),
+            }
+            for d in found.decisions
+        ],
         "versions": found.versions,
         "original": found.original,
         "transfers": found.transfers,
+        "receipts": [dict(r) | {"kind_text": word(t, "receipts", r["kind"])} for r in found.receipts],
         "filing": _filing(page, row["filing"]),
     }
 

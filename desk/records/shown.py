@@ -28,14 +28,12 @@ class Member:
 
 
 def metadata(t: Say, record: Mapping[str, Any], veil: Veil) -> list[Member]:
-    """The case's and the record's own members in their order; coded values with code and text in one line."""
-    out: list[Member] = []
-    for section in _SECTIONS:
-        for pointer, value in _flat(record.get(section), f"/{section}"):
-            if len(out) >= _MOST_MEMBERS:
-                return out
-            out.append(Member(pointer, words.label(t, pointer), veil.member(pointer, _plain(t, pointer, value))))
-    return out
+    """The case's and the record's own members, those that have a name first; coded values with code and text in one line."""
+    flat = [pair for section in _SECTIONS for pair in _flat(record.get(section), f"/{section}")]
+    return [
+        Member(pointer, words.label(t, pointer), veil.member(pointer, _plain(t, pointer, value)))
+        for pointer, value in sorted(flat, key=lambda pair: words.order(pair[0]))[:_MOST_MEMBERS]
+    ]
 
 
 def _flat(value: Any, pointer: str) -> Iterator[tuple[str, Any]]:
@@ -121,7 +119,7 @@ class Told:
     weight: str
     tone: str
     text: str
-    place: str
+    places: tuple[str, ...]
     mend: str
 
 
@@ -129,24 +127,35 @@ _GRAVITY = (Severity.REJECT, Severity.HOLD, Severity.REMARK, Severity.INFO)
 
 
 def told(t: Say, findings: Sequence[Mapping[str, Any]], veil: Veil) -> list[Told]:
-    """Findings, the gravest first; of one code and weight those of many files stand together as they came."""
-    out: list[tuple[int, Told]] = []
-    for data in findings:
+    """Findings, the gravest first. Of those that are only for information, one line a code tells all its places."""
+    out: dict[Any, tuple[int, Told]] = {}
+    for n, data in enumerate(findings):
         if data.get("code") not in table():  # of a later or earlier release
             text = t(str(data.get("zh", "")), str(data.get("en", "")))
-            out.append((len(_GRAVITY), Told(str(data.get("code")), "", "", veil.text(text), "", "")))
+            out[n] = len(_GRAVITY), Told(str(data.get("code")), "", "", veil.text(text), (), "")
             continue
         found = Finding.from_json(data)
-        weight = found.weight
-        place = veil.path(found.path) if found.path else ""
-        if found.field:
-            name = words.label(t, found.field)
-            place = "　".join(p for p in (place, f"{name}（{found.field}）" if name != found.field else name) if p)
+        place, weight = _place(t, found, veil), found.weight
+        key = found.code if weight is Severity.INFO else n
+        if key in out:
+            rank, known = out[key]
+            out[key] = rank, dataclasses.replace(known, places=(*known.places, place))
+            continue
         text = veil.text(found.text("en" if t("zh", "en") == "en" else "zh"))
         mend = t(*words.mend(found.code)) if weight is Severity.REJECT else ""
-        out.append((_GRAVITY.index(weight), Told(found.code, words.word(t, "severities", weight.value),
-                                                 words.tone("severities", weight.value), text, place, mend)))  # fmt: skip
-    return [one for _, one in sorted(out, key=lambda pair: pair[0])]
+        out[key] = _GRAVITY.index(weight), Told(
+            found.code, words.word(t, "severities", weight.value), words.tone("severities", weight.value), text,
+            (place,) if place else (), mend,
+        )  # fmt: skip
+    return [one for _, one in sorted(out.values(), key=lambda pair: pair[0])]
+
+
+def _place(t: Say, found: Finding, veil: Veil) -> str:
+    parts = [veil.path(found.path)] if found.path else []
+    if found.field:
+        name = words.label(t, found.field)
+        parts.append(f"{veil.text(name)}（{veil.text(found.field)}）")
+    return "　".join(parts)
 
 
 # ------------------------------------------------------------------------------------------------ signatures and files

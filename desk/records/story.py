@@ -12,8 +12,8 @@ from desk.records import words
 from desk.records.veil import Veil
 from desk.records.words import Say
 
-_TOLD = ("state", "codes", "action", "by", "reason", "why", "stage", "error", "lost", "receipt", "replicas", "replica", "from",
-         "transfer", "what", "role", "run", "result", "sha256")  # fmt: skip
+_TOLD = ("state", "codes", "action", "by", "reason", "why", "stage", "cause", "error", "lost", "receipt", "replicas", "replica", "from",
+         "transfer", "what", "role", "run", "kind", "outcome", "sha256")  # fmt: skip
 _TONES = {"rejected": "bad", "held": "wait"}
 
 

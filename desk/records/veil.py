@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from desk import masking
@@ -11,17 +11,25 @@ from desk.records import words
 from ingest.metadata import applicant
 
 _HIDDEN = "***"
+_CHINESE = re.compile("[\u3400-\u9fff·]{2,}")
+_LONGEST_NAME, _LOOKED_AT = 5, 1000  # characters
 _NUMBER = re.compile(r"(?<![0-9])[1-9][0-9]{16}[0-9Xx](?![0-9])")  # 公民身份号码, wherever it stands
 _PHONE = re.compile(r"(?<![0-9])1[3-9][0-9]{9}(?![0-9])")
 
 
 class Veil:
-    """Made for one record. ``lifted`` shows all as it is. Without the record's metadata (None) it cannot know whom to hide:
-    then `path` hides the names of files."""
+    """Made for one record. ``lifted`` shows all as it is.
 
-    def __init__(self, record: Mapping[str, Any] | None, lifted: bool = False) -> None:
+    Without the record's metadata (None) it knows the applicant by digest only: ``known`` says whether a text is the applicant's
+    name. Where not even that is known (None), `path` hides the names of files.
+    """
+
+    def __init__(
+        self, record: Mapping[str, Any] | None, lifted: bool = False, known: Callable[[str], bool] | None = None
+    ) -> None:
         self.lifted = lifted
-        self._blind = record is None
+        self._known = known if record is None else None
+        self._blind = record is None and known is None
         self._names = sorted(set(_names(record or {})), key=len, reverse=True)
         self._numbers = sorted(set(_numbers(record or {})), key=len, reverse=True)
 
@@ -31,10 +39,20 @@ class Veil:
             return text
         for number in self._numbers:
             text = text.replace(number, masking.mask_id(number))
-        for name in self._names:
+        for name in (*self._names, *self._recognised(text)):
             text = text.replace(name, masking.mask_name(name))
         text = _NUMBER.sub(lambda m: masking.mask_id(m[0]), text)
         return _PHONE.sub(lambda m: masking.mask_phone(m[0]), text)
+
+    def _recognised(self, text: str) -> Iterator[str]:
+        """The applicant's name, where it stands in ``text`` among Chinese characters, by its digest."""
+        if self._known is None:
+            return
+        for run in _CHINESE.findall(text[:_LOOKED_AT]):
+            for size in range(min(_LONGEST_NAME, len(run)), 1, -1):
+                yield from (
+                    run[at : at + size] for at in range(len(run) - size + 1) if self._known(run[at : at + size])
+                )
 
     def path(self, path: str) -> str:
         """A file's path."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -10,6 +11,8 @@ from pathlib import Path
 from sip import formmap
 
 Say = Callable[[str, str], str]  # `Page.t`
+_ROW = re.compile(r"/(?P<part>events|files|agents|relations)/(?P<n>[0-9]{1,6})(?P<inner>/.*)?")
+_SECTIONS = {"events": "event", "files": "file", "agents": "agent"}  # part of a record → section of the deployed form
 _SHEET = Path(__file__).with_name("words.json")
 
 
@@ -54,9 +57,26 @@ def known(pointer: str) -> bool:
 def label(t: Say, pointer: str) -> str:
     """What a member of the metadata is called: by our sheet, else by the table of the deployed form, else its own name."""
     entry = _sheet()["labels"].get(pointer)
-    return t(entry[0], entry[1]) if entry else _deployed().get(pointer, pointer.rpartition("/")[2])
+    if entry:
+        return t(entry[0], entry[1])
+    if row := _ROW.fullmatch(pointer):
+        part, inner = _sheet()["parts"][row["part"]], row["inner"] or ""
+        called = _deployed(_SECTIONS.get(row["part"], "")).get(inner, inner.removeprefix("/"))
+        return f"{t(part[0], part[1]).format(n=int(row['n']) + 1)} {called}".strip()
+    return _deployed().get(pointer, pointer.rpartition("/")[2])
+
+
+def order(pointer: str) -> int:
+    """Where a member stands among those that our sheet knows; behind them all for others."""
+    return _order().get(pointer, len(_order()))
 
 
 @cache
-def _deployed() -> dict[str, str]:
-    return {"/" + "/".join(at): row.zh for row in formmap.load("deployed")["record"] for at in row.at}
+def _order() -> dict[str, int]:
+    return {pointer: n for n, pointer in enumerate(_sheet()["labels"])}
+
+
+@cache
+def _deployed(section: str = "record") -> dict[str, str]:
+    rows = formmap.load("deployed").sections.get(section, ())
+    return {"/" + "/".join(at): row.zh for row in rows for at in row.at}

@@ -217,6 +217,7 @@ def test_what_stands_in_the_ledger_is_text_on_the_page(own_home: Home, client_of
           filing={**row["filing"], "why": evil, "open_reasons": [evil]},
           findings=[{"code": "RCV-NAME-TWIN", "severity": "reject", "nature": "integrity", "path": evil, "field": evil,
                      "params": {"other": evil}},
+                    *[{"code": "RCV-NEW-VERSION", "severity": "info", "nature": "integrity", "path": evil, "params": {}}] * 2,
                     {"code": "NO-SUCH-CODE", "severity": "info", "nature": "safety", "zh": evil, "en": evil}])  # fmt: skip
     client = client_of(own_home, "archivist")
     for address in ("/records", f"/records/{row['id']}", f"/records/{row['id']}/papers"):
