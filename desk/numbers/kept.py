@@ -11,6 +11,7 @@ from ingest.lists.indicators import Indicators, gather
 from ingest.settings import Agency, Home
 
 _SECONDS = 60.0  # in a running night something happens every moment: figures are then at most so old, and say of when
+_LONGEST = 900.0  # what is declared in config/ may change without an event
 
 
 class Kept:
@@ -28,8 +29,8 @@ class Kept:
         with self._lock:  # one counts, the others wait for it instead of counting too
             at, known = self._known.get(key, (0.0, None))
             today = now()
-            fresh = known is not None and known.day == today.date().isoformat()
-            if known is not None and fresh and (known.event == end or time.monotonic() - at < _SECONDS):
+            lasts = _LONGEST if known is not None and known.event == end else _SECONDS
+            if known is not None and known.day == today.date().isoformat() and time.monotonic() - at < lasts:
                 return known
             found = gather(home, ledger, today, agency)
             self._known[key] = (time.monotonic(), found)

@@ -70,7 +70,5 @@ def _own(home: Home, user: User) -> Agency | None:
         return None
     agency = home.agencies().get(user.agency)
     if agency is None:
-        raise HTTPException(
-            404, "该机构已不在登记表中 / this agency is in the registry no more"
-        )
+        raise HTTPException(404, "该机构已不在登记表中 / this agency is in the registry no more")
     return agency
