@@ -34,7 +34,18 @@ ROOMS = {
     # the key that signs the chain is made like every other secret
     "audit": {"checks", "findings", "ledger", "model", "servers", "settings", "signatures", "store", "verify"},
     # questions to the ledger, beside the way of data; its targets are data, its catalogues are tables like those of deliveries
-    "lists": {"findings", "inspection", "ledger", "metadata", "model", "paths", "profiles", "schedule", "settings", "steps"},
+    "lists": {
+        "findings",
+        "inspection",
+        "ledger",
+        "metadata",
+        "model",
+        "paths",
+        "profiles",
+        "schedule",
+        "settings",
+        "steps",
+    },
     # years after the nights: packages leave the store for the archives, or arrive from others'
     "transfer": {"checks", "findings", "ledger", "model", "settings", "steps", "store", "workers"},
     # from the store back to where the stages begin: it fills the tables as filing and deposit do
