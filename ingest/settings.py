@@ -43,6 +43,7 @@ class Limits:
     files: int = 100_000
     package_files: int = 20_000  # members of one delivered ZIP
     record_seconds: float = 300.0
+    listing_seconds: float = 900.0  # all deliveries of one source
     slowest_bytes: int = 10_000_000  # a second more for so many bytes of a record, once its size is known
     worker_memory: int = 4 * 1024**3
     # a batch begins only when so much of the home's disk is free, and staging holds no more than so much

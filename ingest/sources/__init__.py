@@ -38,19 +38,19 @@ def open_source(home: Home, agency: Agency, folder: str = "") -> Source:
     """
     given = dict(agency.raw.get("source", {}))
     kind = given.get("kind", "folder")
-    seconds = home.limits.record_seconds * _SHARE
+    seconds = home.limits.record_seconds * _SHARE, home.limits.listing_seconds
     if folder or kind == "folder":
         root = Path(folder) if folder else Path(given["path"]) if "path" in given else home.inbox
         outbox = Path(given["receipts"]) if "receipts" in given and not folder else root.parent / "outbox"
-        return TreeSource(LocalTree(), agency.id, str(root / agency.id), str(outbox / agency.id), seconds)
+        return TreeSource(LocalTree(), agency.id, str(root / agency.id), str(outbox / agency.id), *seconds)
     try:
         at = connection(home, given["connection"])
         if kind == "https":
-            return TreeSource(_tree(kind, at, ""), agency.id, "deliveries", "receipts", seconds)
+            return TreeSource(_tree(kind, at, ""), agency.id, "deliveries", "receipts", *seconds)
         if kind == "exchange":
-            return TreeSource(_exchange(home, at, given["files"]), agency.id, "", given["receipts"], seconds)
+            return TreeSource(_exchange(home, at, given["files"]), agency.id, "", given["receipts"], *seconds)
         tree = _tree(kind, at, given.get("bucket", ""))
-        return TreeSource(tree, agency.id, given["path"], given["receipts"], seconds)
+        return TreeSource(tree, agency.id, given["path"], given["receipts"], *seconds)
     except KeyError as e:
         raise ConfigError(f"机构 {agency.id} 的来源缺少 {e} / the source of agency {agency.id} lacks {e}") from None
 

@@ -30,6 +30,16 @@ class SourceRefuses(SourceAway):
     """The source does not let us in, or is not who it must be. Asking again does not help, and may lock the account."""
 
 
+class TooSlow(SourceAway):
+    """The source did not answer to the end within the time that it was given."""
+
+    def __init__(self, what: str, seconds: float) -> None:
+        super().__init__(
+            what,
+            f"太慢，{seconds:.0f} 秒内没有完成，稍后再取 / too slow, not done in {seconds:.0f} s; it is taken later",
+        )
+
+
 class StillWriting(SourceAway):
     """A file changed while it was read: the producer is not done with it. It is read again at the next try."""
 

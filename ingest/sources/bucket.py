@@ -12,7 +12,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ingest.sources.base import DeliveryGone, SourceAway
+from ingest.sources.base import DeliveryGone, SourceAway, SourceRefuses
 from ingest.sources.connections import Connection
 from ingest.sources.trees import Marked, SteadyFile, safe
 
@@ -20,11 +20,14 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _SECONDS = 30
+_PAGES = 20_000  # of a thousand keys each
 _AT_ONCE = 4  # small objects on their way at the same time
 
 
 class BucketTree:
     """One bucket; ``folder`` and ``name`` together are a key."""
+
+    remote = True
 
     def __init__(self, connection: Connection, bucket: str) -> None:
         self._bucket = bucket
@@ -74,9 +77,9 @@ class BucketTree:
         except ClientError as e:
             if e.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
                 return False
-            raise SourceAway(key, e) from e
+            raise _trouble(key, e) from e
         except BotoCoreError as e:
-            raise SourceAway(key, e) from e
+            raise _trouble(key, e) from e
         return True
 
     def open(self, folder: str, name: str) -> SteadyFile:
@@ -89,7 +92,7 @@ class BucketTree:
                 return self.open(above, name)
             raise FileNotFoundError(key) from e
         except (ClientError, BotoCoreError) as e:
-            raise SourceAway(key, e) from e
+            raise _trouble(key, e) from e
         # one GET is one version of the object: it cannot change while it is read
         return SteadyFile(answer["Body"], key, lambda: None, lambda e: SourceAway(key, e))
 
@@ -101,7 +104,7 @@ class BucketTree:
         try:
             self._s3.put_object(Bucket=self._bucket, Key=key, Body=data, ContentType="application/json")
         except (ClientError, BotoCoreError) as e:
-            raise SourceAway(key, e) from e
+            raise _trouble(key, e) from e
 
     def close(self) -> None:
         self._s3.close()
@@ -113,8 +116,17 @@ class BucketTree:
         """Keys below ``folder``, relative to it, with what the listing tells of them."""
         prefix = self.join(folder, "")
         try:
-            for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
+            pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix)
+            for number, page in enumerate(pages):
+                if number == _PAGES:
+                    raise SourceAway(f"{self._bucket}/{prefix}", "续页没有尽头 / its pages have no end")
                 for found in page.get("Contents", []):
                     yield found["Key"][len(prefix) :], found
         except (ClientError, BotoCoreError) as e:
-            raise SourceAway(f"{self._bucket}/{prefix}", e) from e
+            raise _trouble(f"{self._bucket}/{prefix}", e) from e
+
+
+def _trouble(key: str, error: ClientError | BotoCoreError) -> SourceAway:
+    """A request that failed: for ever, because of who we are or what we may, or for now."""
+    status = error.response["ResponseMetadata"]["HTTPStatusCode"] if isinstance(error, ClientError) else 0
+    return (SourceRefuses if status in (401, 403) else SourceAway)(key, error)

@@ -19,13 +19,13 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from ingest.model import CST
 from ingest.settings import ConfigError
 from ingest.sources import connections
-from ingest.sources.base import DONE, DeliveryGone, SourceAway
-from ingest.sources.trees import Marked, Readable, SteadyFile, Tree, safe
+from ingest.sources.base import DONE, DeliveryGone, SourceAway, SourceRefuses
+from ingest.sources.trees import Marked, Readable, SteadyFile, Tree, one_part, safe, whole_name
 
 _T = TypeVar("_T")
 Tables = dict[str, list[dict[str, str]]]  # a case's rows by table
@@ -35,6 +35,7 @@ _FIRST, _CLOSED = "EX_GDBS_SB", "EX_GDBS_BJ"
 _KEY, _VERSION, _TIME = "SBLSH", "VERSION", "BJSJ"
 _SECONDS = 30
 _STATEMENT_MS = 120_000
+_LOCK_MS = 10_000  # what the agency's own work has locked is read at the next try
 
 
 class ExchangeTree:
@@ -56,9 +57,9 @@ class ExchangeTree:
         if since is not None:
             query = query.where(closed.c[_TIME] >= sa.cast(sa.literal(since.isoformat()), closed.c[_TIME].type))
         for row in self._ask(lambda conn: conn.execute(query.group_by(first.c[_KEY], first.c[_VERSION])).all()):
-            moment = row.at if isinstance(row.at, dt.datetime) else dt.datetime.fromisoformat(row.at)
-            moment = moment if moment.tzinfo else moment.replace(tzinfo=CST)
-            yield Marked(f"{row[0]}-v{row[1]}", DONE, 0, int(moment.timestamp() * 10**6) * 1000)
+            number, version = row[0], "" if row[1] is None else row[1]
+            if number is not None:  # rows that belong to no case
+                yield Marked(f"{number}-v{version}", DONE, 0, _nanoseconds(row.at))
 
     def at(self, folder: str) -> ExchangeCase:
         return ExchangeCase(lambda: self._rows(folder), self._files.at(self._root), self._root)
@@ -78,13 +79,13 @@ class ExchangeTree:
         self._engine.dispose()
 
     def join(self, folder: str, name: str) -> str:
-        return name
+        return one_part(name)
 
     # -------------------------------------------------------------------------------------------- asking
 
     def _rows(self, case: str) -> Tables:
         """All rows of a case by table, as they stood at one moment. Raises DeliveryGone when there is no such version."""
-        key, _, version = case.rpartition("-v")
+        key, _, version = whole_name(case).rpartition("-v")
         self._table(_FIRST)
 
         def read(conn: Connection) -> Tables:
@@ -95,7 +96,7 @@ class ExchangeTree:
             }
 
         tables = {name: sorted(rows, key=_order) for name, rows in self._ask(read).items() if rows}
-        if not any(row.get(_VERSION) == version for row in tables.get(_FIRST, ())):
+        if not any(row.get(_VERSION, "") == version for row in tables.get(_FIRST, ())):
             raise DeliveryGone(case)
         return tables
 
@@ -116,17 +117,22 @@ class ExchangeTree:
         return {n.upper(): sa.Table(n, meta, autoload_with=conn, listeners=listeners) for n in names}
 
     def _ask(self, work: Callable[[Connection], _T]) -> _T:
-        """``work`` in one transaction that sees one moment. Raises SourceAway."""
+        """``work`` in one transaction that sees one moment; once more where another one came between. Raises SourceAway."""
         try:
-            with self._engine.begin() as conn:
-                return work(conn)
+            try:
+                with self._engine.begin() as conn:
+                    return work(conn)
+            except IntegrityError:  # a receipt that was given up as too slow, and arrived after all
+                with self._engine.begin() as conn:
+                    return work(conn)
         except SQLAlchemyError as e:
-            # the driver's own words may hold rows of persons: only the kind of trouble is told
-            raise SourceAway(self._at.id, f"{type(e).__name__}: {getattr(e, 'code', '')}") from None
+            raise _trouble(self._at.id, e) from None
 
 
 class ExchangeCase:
     """One case, whose rows are read once: all that is taken of it stood in the tables at one moment."""
+
+    remote = True
 
     def __init__(self, read: Callable[[], Tables], files: Readable, root: str) -> None:
         self._read = read
@@ -157,6 +163,24 @@ class ExchangeCase:
             raise SourceAway(self._root, e) from e
 
 
+def _nanoseconds(at: object) -> int:
+    """A closing time since 1970. A text that tells none is 0: its case is delivered, and the checks say what is wrong with it."""
+    try:
+        moment = at if isinstance(at, dt.datetime) else dt.datetime.fromisoformat(str(at))
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=CST)
+        return int(moment.timestamp() * 10**6) * 1000
+    except (ValueError, OverflowError):
+        return 0
+
+
+def _trouble(id_: str, error: SQLAlchemyError) -> SourceAway:
+    """What is told of an error: its kind and PostgreSQL's code, as its own words may hold rows of persons. Some are not mended by
+    asking again: who we are (28…), what we may (42501), which database (3D000)."""
+    code = str(getattr(getattr(error, "orig", None), "pgcode", None) or getattr(error, "code", None) or "")
+    kind = SourceRefuses if code.startswith("28") or code in ("42501", "3D000") else SourceAway
+    return kind(id_, f"{type(error).__name__}: {code}")
+
+
 def _place(row: Mapping[str, str]) -> str:
     """Where an attachment stands: its path is that of the file in some systems, and of its folder in others."""
     path = row.get("ATTACH_PATH", "").replace("\\", "/").strip("/")
@@ -179,7 +203,7 @@ def _engine(at: connections.Connection) -> Engine:
             isolation_level="REPEATABLE READ",
             pool_pre_ping=True,
             hide_parameters=True,
-            connect_args={"connect_timeout": _SECONDS, "options": f"-c statement_timeout={_STATEMENT_MS}"},
+            connect_args={"connect_timeout": _SECONDS, "options": f"-c statement_timeout={_STATEMENT_MS} -c lock_timeout={_LOCK_MS}"},
         )
     except ImportError as e:
         raise ConfigError(

@@ -20,6 +20,8 @@ from ingest.sources.trees import Marked, SteadyFile, safe
 class LocalTree:
     """The file system of this machine."""
 
+    remote = False
+
     def marked(self, folder: str, markers: Collection[str], since: dt.date | None) -> Iterator[Marked]:
         try:
             entries = {e.name: e.is_dir(follow_symlinks=False) for e in os.scandir(folder)}

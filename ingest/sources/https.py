@@ -30,7 +30,7 @@ from urllib3.util import Retry, Timeout
 from ingest.settings import ConfigError
 from ingest.sources.base import DONE, METADATA, DeliveryGone, SourceAway, SourceRefuses
 from ingest.sources.connections import Connection
-from ingest.sources.trees import Marked, SteadyFile, read_up_to, safe
+from ingest.sources.trees import Marked, SteadyFile, one_part, read_up_to, safe, whole_name
 
 _PAGE_BYTES = 16 * 1024**2
 _PAGES = 10_000
@@ -51,6 +51,8 @@ _RETRIES = Retry(
 
 class HttpsTree:
     """One interface; ``folder`` is ``deliveries/<name>`` for a delivery, ``receipts`` for receipts."""
+
+    remote = True
 
     def __init__(self, connection: Connection) -> None:
         if connection.option("scheme", "https") != "https":
@@ -121,7 +123,7 @@ class HttpsTree:
         self._pool.clear()
 
     def join(self, folder: str, name: str) -> str:
-        return f"{folder}/{name}"
+        return f"{folder}/{one_part(name)}"
 
     # -------------------------------------------------------------------------------------------- asking
 
@@ -129,7 +131,7 @@ class HttpsTree:
     def _path(folder: str) -> str:
         """``deliveries/<name>`` with the name encoded: a name may hold any character, a slash too."""
         kind, _, name = folder.partition("/")
-        return f"{kind}/{quote(name, safe='')}"
+        return f"{kind}/{quote(whole_name(name), safe='')}"
 
     def _get(self, path: str) -> BaseHTTPResponse:
         try:
@@ -146,7 +148,7 @@ class HttpsTree:
 
     def _json(self, path: str) -> Mapping[str, Any]:
         body = SteadyFile(self._get(path), path, lambda: None, lambda e: _away(path, e))
-        body.until = time.monotonic() + _PAGE_SECONDS
+        body.until, body.remote = time.monotonic() + _PAGE_SECONDS, True
         with body:
             data = read_up_to(cast(BinaryIO, body), _PAGE_BYTES + 1)
         if len(data) > _PAGE_BYTES:
@@ -205,5 +207,5 @@ def _marked(entry: Any, where: str) -> Marked:
         marker = DONE if entry.get("packed") else METADATA
         moment = int(modified.timestamp() * 10**6) * 1000
         return Marked(name, marker, int(entry.get("size", 0)), moment, str(entry.get("etag", "")))
-    except (KeyError, TypeError, ValueError) as e:
+    except (KeyError, TypeError, ValueError, OverflowError) as e:
         raise SourceAway(where, f"报送清单有误 / its list of deliveries is broken: {e}") from e

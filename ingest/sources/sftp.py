@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 import paramiko
 
 from ingest.settings import ConfigError
-from ingest.sources.base import DeliveryGone, SourceAway
+from ingest.sources.base import DeliveryGone, SourceAway, SourceRefuses
 from ingest.sources.connections import Connection
 from ingest.sources.trees import Marked, SteadyFile, safe
 
@@ -29,15 +29,19 @@ _SECONDS = 30.0  # without a sign of life
 _WAITS = (0.5, 2.0)  # seconds before the second and third try
 _REQUEST = 32 * 1024
 _WINDOW = 8 * 1024**2
+_MOST = 1_000_000  # entries of one listing
 _DEPTH = 32  # what lies deeper is named, as a link is, and not gone into
 
 
 class SftpTree:
     """The file system behind one SFTP connection; connects when first asked, and again after a break."""
 
+    remote = True
+
     def __init__(self, connection: Connection) -> None:
         self._at = connection
         self._lock = threading.Lock()
+        self._closed = False
         self._ssh: paramiko.SSHClient | None = None
         self._sftp: paramiko.SFTPClient | None = None
 
@@ -63,7 +67,7 @@ class SftpTree:
             raise DeliveryGone(folder)
         if _is_file(st):  # a delivery that is a single file
             return [posixpath.basename(folder)]
-        return self._ask(folder, lambda c: list(_below(c, folder, "")))
+        return self._ask(folder, lambda c: list(_below(c, folder, "", itertools.count(1))))
 
     def open(self, folder: str, name: str) -> SteadyFile:
         path = posixpath.join(folder, safe(name))
@@ -89,6 +93,7 @@ class SftpTree:
 
     def close(self) -> None:
         with self._lock:
+            self._closed = True  # a request that was left behind does not connect again
             self._drop()
 
     # -------------------------------------------------------------------------------------------- the connection
@@ -101,9 +106,9 @@ class SftpTree:
                     client = self._connected()
                 return work(client)
             except (paramiko.BadHostKeyException, paramiko.AuthenticationException) as e:
-                raise SourceAway(self._at.id, e) from e
+                raise SourceRefuses(self._at.id, e) from e
             except PermissionError as e:
-                raise SourceAway(what, e) from e
+                raise SourceRefuses(what, e) from e
             except OSError as e:
                 if e.errno in (errno.ENOENT, errno.ELOOP):
                     raise
@@ -118,6 +123,8 @@ class SftpTree:
         raise AssertionError("unreachable")
 
     def _connected(self) -> paramiko.SFTPClient:
+        if self._closed:
+            raise SourceAway(self._at.id, "已挂断 / hung up")
         if self._sftp is None:
             ssh = paramiko.SSHClient()
             ssh.get_host_keys().add(self._host(), (key := _host_key(self._at)).get_name(), key)
@@ -206,9 +213,18 @@ def _private_key(at: Connection) -> paramiko.PKey | None:
 
 def _listing(client: paramiko.SFTPClient, folder: str) -> list[paramiko.SFTPAttributes]:
     try:
-        return client.listdir_attr(folder)
+        return list(_entries(client, folder, itertools.count(1)))
     except FileNotFoundError:
         return []
+
+
+def _entries(client: paramiko.SFTPClient, folder: str, counted: Iterator[int]) -> Iterator[paramiko.SFTPAttributes]:
+    """What stands in a folder. A name that leads elsewhere is no name; more than _MOST entries in all have no end."""
+    for entry in client.listdir_iter(folder):
+        if next(counted) > _MOST:
+            raise SourceAway(folder, f"目录没有尽头 / more than {_MOST} entries")
+        if entry.filename not in ("", ".", "..") and "/" not in entry.filename and "\0" not in entry.filename:
+            yield entry
 
 
 def _lstat(client: paramiko.SFTPClient, path: str) -> paramiko.SFTPAttributes | None:
@@ -218,11 +234,11 @@ def _lstat(client: paramiko.SFTPClient, path: str) -> paramiko.SFTPAttributes | 
         return None
 
 
-def _below(client: paramiko.SFTPClient, folder: str, base: str) -> Iterator[str]:
-    for entry in client.listdir_attr(posixpath.join(folder, base)):
+def _below(client: paramiko.SFTPClient, folder: str, base: str, counted: Iterator[int]) -> Iterator[str]:
+    for entry in list(_entries(client, posixpath.join(folder, base), counted)):
         name = posixpath.join(base, entry.filename)
         if stat.S_ISDIR(entry.st_mode or 0) and name.count("/") < _DEPTH:
-            yield from _below(client, folder, name)
+            yield from _below(client, folder, name, counted)
         else:
             yield name
 

@@ -14,13 +14,15 @@ import dataclasses
 import datetime as dt
 import hashlib
 import io
+import math
 import os
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, Protocol, TypeVar, cast
 
 from ingest.model import CST, Receipt
-from ingest.sources.base import DONE, METADATA, Delivery, SourceAway, StillWriting
+from ingest.sources.base import DONE, METADATA, Delivery, StillWriting, TooSlow
+from ingest.sources.patience import in_time
 
 _T = TypeVar("_T")
 
@@ -38,6 +40,8 @@ class Marked:
 
 class Readable(Protocol):
     """Folders of files, to be read."""
+
+    remote: bool  # on another machine, which may be slow, or never come to an end
 
     def walk(self, folder: str) -> list[str]:
         """All that is no folder below ``folder``, as POSIX paths relative to it; of a file its own name. Raises DeliveryGone,
@@ -72,21 +76,29 @@ class Tree(Protocol):
 
 
 class TreeSource:
-    """One agency's deliveries in ``drop`` of a tree, each to be read within ``seconds``; receipts go to ``outbox``."""
+    """One agency's deliveries in ``drop`` of a tree; receipts go to ``outbox``.
 
-    def __init__(self, tree: Tree, agency: str, drop: str, outbox: str, seconds: float = float("inf")) -> None:
+    A delivery is to be read and receipts are to be taken within ``seconds``, and all deliveries listed within ``listing``.
+    """
+
+    def __init__(
+        self, tree: Tree, agency: str, drop: str, outbox: str, seconds: float = float("inf"),
+        listing: float = float("inf"),
+    ) -> None:  # fmt: skip
         self._tree = tree
         self._seconds = seconds
+        self._listing = listing
         self._agency = agency
         self._drop = drop
         self._outbox = outbox
 
     def deliveries(self, since: dt.date | None = None) -> Iterator[Delivery]:
-        all_marked = self._tree.marked(self._drop, (METADATA, DONE), since)
+        marked = self._tree.marked
+        all_marked = in_time(self._listing, self._drop, lambda: list(marked(self._drop, (METADATA, DONE), since)))
         # of a delivery that has both marks, case.json counts
         complete = {m.name: m for m in sorted(all_marked, key=lambda m: m.marker == METADATA)}
         for _, found in sorted(complete.items()):
-            arrived = dt.datetime.fromtimestamp(found.mtime_ns / 1e9, CST).date()
+            arrived = _day(found.mtime_ns)
             fingerprint = f"{found.size}-{found.mtime_ns}" + (f"-{found.tag}" if found.tag else "")
             yield Delivery(
                 self._agency,
@@ -101,7 +113,8 @@ class TreeSource:
         return TreeDelivery(self._tree.at(location), location, self._seconds)
 
     def tell(self, receipts: Sequence[tuple[str, Receipt, bytes]]) -> None:
-        self._tree.write(self._outbox, {receipt_name(name, kind): data for name, kind, data in receipts})
+        files = {receipt_name(name, kind): data for name, kind, data in receipts}
+        in_time(self._seconds, self._outbox, lambda: self._tree.write(self._outbox, files))
 
 
 class TreeDelivery:
@@ -120,12 +133,26 @@ class TreeDelivery:
         return data
 
     def names(self) -> list[str]:
-        return sorted(n for n in self._tree.walk(self._root) if n not in (METADATA, DONE))
+        return sorted(n for n in self._ask("", lambda: self._tree.walk(self._root)) if n not in (METADATA, DONE))
 
     def open(self, name: str) -> BinaryIO:
-        file = self._tree.open(self._root, safe(name))
+        safe(name)
+        file = self._ask(name, lambda: self._tree.open(self._root, name))
         file.until = self._until
+        file.remote = self._tree.remote
         return cast(BinaryIO, file)
+
+    def _ask(self, name: str, work: Callable[[], _T]) -> _T:
+        """``work`` in the time that is left. A disk of this machine is not watched over: that would cost more than reading it."""
+        return in_time(self._until - time.monotonic(), f"{self._root} {name}", work) if self._tree.remote else work()
+
+
+def _day(mtime_ns: int) -> dt.date:
+    """The day in China of a moment that another clock gave; one that no calendar holds is its last or first day."""
+    try:
+        return dt.datetime.fromtimestamp(mtime_ns / 1e9, CST).date()
+    except (ValueError, OverflowError, OSError):
+        return dt.date.max if mtime_ns > 0 else dt.date.min
 
 
 def safe(name: str) -> str:
@@ -133,6 +160,16 @@ def safe(name: str) -> str:
     if any(p in ("", ".", "..") for p in name.split("/")) or "\0" in name:
         raise OSError(f"unsafe path: {name!r}")
     return name
+
+
+def one_part(name: str) -> str:
+    """A delivery's name as one part of a location, where the system's names may hold slashes: a location holds no two in a row."""
+    return name.replace("%", "%25").replace("/", "%2F")
+
+
+def whole_name(part: str) -> str:
+    """The name again that `one_part` wrote."""
+    return part.replace("%2F", "/").replace("%25", "%")
 
 
 def read_up_to(file: BinaryIO, size: int) -> bytes:
@@ -161,6 +198,8 @@ class SteadyFile(io.RawIOBase):
     """
 
     until = float("inf")
+    remote = False
+    _left_behind = False
 
     def __init__(
         self, file: Any, name: str, state: Callable[[], object], trouble: Callable[[Exception], Exception]
@@ -185,14 +224,23 @@ class SteadyFile(io.RawIOBase):
 
     def _chunk(self, size: int) -> bytes:
         if time.monotonic() > self.until:
-            raise SourceAway(self._name, "太慢，稍后再取 / too slow; it is taken later")
-        chunk: bytes = self._safely(lambda: self._file.read(size))
+            raise TooSlow(self._name, 0.0)
+        chunk = self._safely(lambda: self._read(size))
         if not chunk and size and self._safely(self._state) != self._before:
             raise StillWriting(self._name)
         return chunk
 
+    def _read(self, size: int) -> bytes:
+        left = self.until - time.monotonic() if self.remote else math.inf
+        try:
+            data: bytes = in_time(left, self._name, lambda: self._file.read(size))
+        except TooSlow:
+            self._left_behind = True
+            raise
+        return data
+
     def close(self) -> None:
-        if not self.closed:
+        if not self.closed and not self._left_behind:  # somebody still waits in it
             self._file.close()
         super().close()
 

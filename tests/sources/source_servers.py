@@ -17,7 +17,7 @@ import ssl
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -56,6 +56,7 @@ class SftpServer:
         self.root = root
         self.cuts: list[int] = []
         self.logins = 0
+        self.more_names: Iterable[bytes] = ()  # told at the end of every folder, whatever stands there
         self._connections: list[asyncssh.SSHServerConnection] = []
         self._key = asyncssh.generate_private_key("ssh-ed25519")
         self._loop = asyncio.new_event_loop()
@@ -113,6 +114,12 @@ class SftpServer:
             def __init__(self, chan: Any) -> None:
                 super().__init__(chan, chroot=str(outer.root).encode())
                 self._given = 0
+
+            async def scandir(self, path: bytes) -> AsyncIterator[asyncssh.SFTPName]:
+                async for name in super().scandir(path):
+                    yield name
+                for more in outer.more_names:
+                    yield asyncssh.SFTPName(more, attrs=asyncssh.SFTPAttrs(permissions=0o100644, size=0))
 
             def read(self, file_obj: object, offset: int, size: int) -> Any:
                 self._given += size
@@ -172,6 +179,7 @@ class Interface:
     def __init__(self, folder: Path, page: int = 2) -> None:
         self.drop: dict[str, dict[str, bytes]] = {}
         self.receipts: dict[str, bytes] = {}
+        self.taken: list[tuple[str, bytes]] = []  # every receipt that was put, in order
         self.arrived: dict[str, dt.datetime] = {}
         self.asked: list[str] = []
         self.answer: Callable[[http.server.BaseHTTPRequestHandler, str], bool] = lambda handler, path: False
@@ -190,7 +198,9 @@ class Interface:
                 outer.asked.append(f"PUT {self.path}")
                 if outer.answer(self, self.path):
                     return
-                outer.receipts[unquote(self.path.rsplit("/", 1)[1])] = body
+                name = unquote(self.path.rsplit("/", 1)[1])
+                outer.receipts[name] = body
+                outer.taken.append((name, body))
                 reply(self, 204)
 
             def log_message(self, *_: Any) -> None:
@@ -268,14 +278,14 @@ def _certificate(path: Path) -> None:
 # ------------------------------------------------------------------------------------------------ as agencies see them
 
 
-def folder_place(root: Path) -> Place:
+def folder_place(root: Path, agency: str = "a") -> Place:
     drop, outbox = root / "drop", root / "回执"
     return Place(
         {"kind": "folder", "path": str(drop), "receipts": str(outbox)},
         {},
-        lambda path, data: _write(drop / "a" / path, data),
-        lambda name: _remove(drop / "a" / name),
-        lambda: _files(outbox / "a"),
+        lambda path, data: _write(drop / agency / path, data),
+        lambda name: _remove(drop / agency / name),
+        lambda: _files(outbox / agency),
     )
 
 

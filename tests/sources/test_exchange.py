@@ -15,7 +15,7 @@ from sqlalchemy.engine import make_url
 from ingest import sources
 from ingest.model import Receipt
 from ingest.settings import Agency, Home
-from ingest.sources import Source, SourceAway, open_source
+from ingest.sources import Source, SourceAway, SourceRefuses, open_source
 from ingest.sources.base import DeliveryGone
 
 pytestmark = pytest.mark.slow
@@ -150,3 +150,56 @@ def test_troubles_are_the_sources_and_tell_no_rows(database: sa.Engine, tmp_path
         list(opened(database, tmp_path, login="nobody").deliveries())
     with pytest.raises(SourceAway):
         list(opened(database, tmp_path, host="127.0.0.1", port=1).deliveries())
+
+
+def test_what_others_have_locked_is_not_waited_for_long(
+    database: sa.Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingest.sources.exchange._LOCK_MS", 200)
+    source = opened(database, tmp_path)
+    with database.begin() as conn:
+        conn.exec_driver_sql("lock table ex_gdbs_sb in access exclusive mode")
+        with pytest.raises(SourceAway, match="55P03"):
+            list(source.deliveries())
+    one, _ = source.deliveries()
+    with database.begin() as conn:
+        conn.exec_driver_sql(
+            "update ex_gdbs_sb set sxmc = '改' where sblsh = '甲-1'"
+        )  # rows that are being written: as before
+        with source.reader(one.location).open("EX_GDBS_ALL.json") as f:
+            assert json.loads(f.read(10**6))["EX_GDBS_SB"][0]["SXMC"] == "事项"
+
+
+def test_a_case_is_read_as_it_stood_at_one_moment_and_its_rows_once(database: sa.Engine, tmp_path: Path) -> None:
+    source = opened(database, tmp_path)
+    one, _ = source.deliveries()
+    reader = source.reader(one.location)
+    names = reader.names()
+    with database.begin() as conn:
+        conn.exec_driver_sql("delete from ex_gdbs_sbcl")
+    with reader.open("EX_GDBS_ALL.json") as f:
+        assert len(json.loads(f.read(10**6))["EX_GDBS_SBCL"]) == 3
+    assert reader.names() == names
+    assert source.reader(one.location).names() == ["EX_GDBS_ALL.json"]
+
+
+def test_malformed_rows_hold_up_no_other_case(database: sa.Engine, tmp_path: Path) -> None:
+    """Times that are none, rows without number or version, numbers with slashes: all others are delivered, these too if they can."""
+    with database.begin() as conn:
+        conn.exec_driver_sql("alter table ex_gdbs_bj alter column bjsj type text")
+        for number, version, at in (("乙//1", 1, "昨天"), ("乙-2", None, None), (None, 1, "2026-11-20 10:00:00")):
+            conn.exec_driver_sql("insert into ex_gdbs_sb values (%s, %s, null, null, null)", (number, version))
+            conn.exec_driver_sql("insert into ex_gdbs_bj values (%s, '0', %s)", (number, at))
+    source = opened(database, tmp_path)
+    found = {d.name: d for d in source.deliveries()}
+    assert set(found) == {"甲-1-v1", "甲-2-v1", "乙//1-v1", "乙-2-v"}
+    assert found["乙//1-v1"].arrived.year == 1970 and "//" not in found["乙//1-v1"].location
+    for delivery in found.values():
+        assert "EX_GDBS_ALL.json" in source.reader(delivery.location).names()
+
+
+def test_a_password_or_a_right_that_is_refused_is_not_asked_for_again(database: sa.Engine, tmp_path: Path) -> None:
+    with database.begin() as conn:
+        conn.exec_driver_sql("revoke select on ex_gdbs_bj from reader")
+    with pytest.raises(SourceRefuses, match="42501"):
+        list(opened(database, tmp_path).deliveries())

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
+import datetime as dt
+import itertools
 import json
 import os
 import time
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
+from line_troubles import Line
 from source_servers import (
     SSHD,
     Interface,
@@ -30,7 +35,7 @@ from ingest import sources
 from ingest.model import Receipt
 from ingest.servers.seaweed import StoreEndpoint
 from ingest.settings import Agency, ConfigError, Home, Limits
-from ingest.sources import Source, SourceAway, open_source
+from ingest.sources import Source, SourceAway, SourceRefuses, open_source
 from ingest.sources.base import DeliveryGone, StillWriting
 
 pytestmark = pytest.mark.slow
@@ -196,6 +201,24 @@ def test_a_file_that_changes_while_it_is_read_is_not_taken(kind: str, tmp_path: 
                 pass
 
 
+@pytest.mark.parametrize("kind", ["folder", "sftp", "https"])
+def test_a_clock_that_no_calendar_holds_is_taken_all_the_same(
+    kind: str, tmp_path: Path, sftp: SftpServer, interface: Interface
+) -> None:
+    """As far from today as a disk, SFTP and ISO 8601 can say."""
+    place = {"folder": folder_place(tmp_path), "sftp": sftp_place(sftp), "https": https_place(interface)}[kind]
+    for name in ("1", "2"):
+        place.put(f"{name}/case.json", b"{}")
+    if kind == "https":
+        for name, moment in (("1", dt.datetime.min), ("2", dt.datetime.max)):
+            interface.arrived[name] = moment.replace(tzinfo=dt.UTC)
+    for name, seconds in (("1", 0), ("2", 10**12 if kind == "folder" else 2**32 - 1)):
+        for mark in tmp_path.rglob(f"{name}/case.json"):
+            os.utime(mark, (seconds, seconds))
+    one, two = opened(place, tmp_path).deliveries()
+    assert one.arrived.year <= 1970 and two.arrived.year >= 2106
+
+
 # ------------------------------------------------------------------------------------------------ SFTP
 
 
@@ -205,7 +228,7 @@ def test_sftp_goes_nowhere_but_to_the_pinned_server(sftp: SftpServer, tmp_path: 
     other = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f"
     wrong = place.connection | {"extra": json.dumps({"host_key": other})}
     source = open_source(Home(tmp_path, connections={"agency_sftp": wrong}), agency(place.source))
-    with pytest.raises(SourceAway, match="BadHostKey"):
+    with pytest.raises(SourceRefuses, match="BadHostKey"):
         list(source.deliveries())
     assert sftp.logins == before  # it never saw our password
     none = place.connection | {"extra": "{}"}
@@ -216,7 +239,7 @@ def test_sftp_goes_nowhere_but_to_the_pinned_server(sftp: SftpServer, tmp_path: 
 def test_sftp_password_refused(sftp: SftpServer, tmp_path: Path) -> None:
     place = sftp_place(sftp)
     wrong = place.connection | {"password": "other"}
-    with pytest.raises(SourceAway, match="Authentication"):
+    with pytest.raises(SourceRefuses, match="Authentication"):
         list(open_source(Home(tmp_path, connections={"agency_sftp": wrong}), agency(place.source)).deliveries())
 
 
@@ -249,6 +272,25 @@ def test_sftp_links_are_named_and_not_followed(sftp: SftpServer, tmp_path: Path)
     assert reader.names() == ["all", "link.pdf"]
     with pytest.raises(OSError, match="regular"):
         reader.open("link.pdf")
+
+
+@pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnhandledThreadExceptionWarning"
+)  # paramiko's own, when a listing is broken off
+def test_sftp_names_that_lead_elsewhere_are_none_and_a_folder_has_an_end(
+    sftp: SftpServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = sftp_place(sftp)
+    place.put("1/case.json", b"{}")
+    place.put("1/a.pdf", b"1")
+    sftp.more_names = [b"../../etc/passwd", b"/etc/passwd", b".", b"..", b"", b"b\0.pdf"]
+    source = opened(place, tmp_path)
+    (found,) = source.deliveries()
+    assert source.reader(found.location).names() == ["a.pdf"]
+    sftp.more_names = (b"%d" % n for n in itertools.count())
+    monkeypatch.setattr("ingest.sources.sftp._MOST", 3000)
+    with pytest.raises(SourceAway, match="3000"):
+        source.reader(found.location).names()
 
 
 def test_sftp_server_that_comes_back_is_found_again(sftp: SftpServer, tmp_path: Path) -> None:
@@ -317,6 +359,24 @@ def test_https_answers_that_make_no_sense_are_the_sources_trouble(
         list(opened(https_place(interface), tmp_path).deliveries())
 
 
+def test_https_pages_that_never_end_and_waits_that_are_too_long(
+    interface: Interface, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, pages = https_place(interface), itertools.count()
+    monkeypatch.setattr("ingest.sources.https._PAGES", 50)
+    interface.answer = lambda handler, path: (
+        reply(handler, 200, json.dumps({"deliveries": [], "next": str(next(pages))}).encode()) is None
+    )
+    with pytest.raises(SourceAway, match="no end"):
+        list(opened(place, tmp_path).deliveries())
+    interface.answer = lambda handler, path: reply(handler, 503, headers={"Retry-After": "3600"}) is None
+    home = Home(tmp_path / "home", Limits(listing_seconds=1.0), {"agency_https": place.connection})
+    begun = time.monotonic()
+    with pytest.raises(SourceAway, match="slow"):
+        list(open_source(home, agency(place.source)).deliveries())
+    assert time.monotonic() - begun < 10
+
+
 def test_https_cut_off_is_not_the_end_of_a_file(interface: Interface, tmp_path: Path) -> None:
     place = https_place(interface)
     place.put("1/case.json", b"{}")
@@ -348,6 +408,50 @@ def test_https_drop_by_drop_ends_within_the_records_time(interface: Interface, t
     with pytest.raises(SourceAway, match="slow"), source.reader(found.location).open("a.pdf") as f:
         while f.read(64):
             pass
+
+
+# ------------------------------------------------------------------------------------------------ S3
+
+
+def test_s3_lists_more_than_one_page_of_keys(store: StoreEndpoint, tmp_path: Path) -> None:
+    place = bucket_place(store, f"drop-{uuid.uuid4().hex[:12]}")
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda n: place.put(f"1/{n:04}.txt", b""), range(1100)))
+    place.put("1/case.json", b"{}")
+    place.put("2/case.json", b"{}")
+    source = opened(place, tmp_path)
+    one, two = source.deliveries()
+    assert [one.name, two.name] == ["1", "2"]
+    assert source.reader(one.location).names() == [f"{n:04}.txt" for n in range(1100)]
+    place.close()
+
+
+@pytest.mark.parametrize("status", ["429 Too Many Requests", "503 Slow Down"])
+def test_s3_is_patient_with_a_server_that_is_busy_for_a_while(
+    store: StoreEndpoint, tmp_path: Path, status: str
+) -> None:
+    place = bucket_place(store, f"drop-{uuid.uuid4().hex[:12]}")
+    place.put("1/case.json", b"{}")
+    host, _, port = store.url.rpartition("/")[2].partition(":")
+    line = Line((host, int(port)))
+    busy = f"HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode()
+    behind = dataclasses.replace(place, connection=place.connection | {"host": f"http://127.0.0.1:{line.port}"})
+    source = opened(behind, tmp_path)
+    line.refuse(busy, 2)
+    assert len(list(source.deliveries())) == 1
+    line.refuse(busy, 100)
+    with pytest.raises(SourceAway):
+        list(source.deliveries())
+    line.close()
+    place.close()
+
+
+def test_s3_keys_that_are_refused_are_not_tried_again(store: StoreEndpoint, tmp_path: Path) -> None:
+    place = bucket_place(store, f"drop-{uuid.uuid4().hex[:12]}")
+    wrong = dataclasses.replace(place, connection=place.connection | {"password": "other"})
+    with pytest.raises(SourceRefuses):
+        list(opened(wrong, tmp_path).deliveries())
+    place.close()
 
 
 # ------------------------------------------------------------------------------------------------ configuration
