@@ -203,7 +203,10 @@ def _engine(at: connections.Connection) -> Engine:
             isolation_level="REPEATABLE READ",
             pool_pre_ping=True,
             hide_parameters=True,
-            connect_args={"connect_timeout": _SECONDS, "options": f"-c statement_timeout={_STATEMENT_MS} -c lock_timeout={_LOCK_MS}"},
+            connect_args={
+                "connect_timeout": _SECONDS,
+                "options": f"-c statement_timeout={_STATEMENT_MS} -c lock_timeout={_LOCK_MS}",
+            },
         )
     except ImportError as e:
         raise ConfigError(

@@ -71,7 +71,7 @@ def test_sixteen_workers_with_the_same_deliveries_make_one_package_of_each(
     assert stored == Counter(key for r in rows for key in (r.object_key, commit_key(r.object_key)))
     once = Counter((record_id, kind) for record_id, kind in happened if record_id and kind != "failed")
     assert set(once.values()) == {1}
-    receipts = [p.name for p in (root / "outbox").rglob("*.json")]
+    receipts = [p.name for p in (root / "outbox").rglob("*.receipt.json")]
     assert sorted(receipts) == sorted(f"{r.delivery}.receipt.json" for r in rows)
     for place_of_work in ("staging", "packages"):
         assert [p for p in (root / place_of_work).rglob("*") if p.is_file()] == []

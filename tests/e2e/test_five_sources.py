@@ -6,6 +6,7 @@ import datetime as dt
 import itertools
 import json
 import os
+import re
 import tempfile
 import threading
 import time
@@ -30,6 +31,7 @@ from sip.commit import commit_key
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 NIGHT, BACKFILL = "nightly_ingest", "backfill_ingest"
+_RECEIPT = re.compile(r"\.(received|examined|receipt)\.json$")
 AS_OF = dt.datetime(2026, 11, 20, 1, tzinfo=CST)
 
 
@@ -85,7 +87,7 @@ class Running:
         assert stored == Counter(k for key in keys for k in (key, commit_key(key)))
         assert set(told.values()) == {1} and len(told) == len(keys)
         sent = {
-            agency: {n.split(".receipt")[0].partition("#")[0] for n in files}
+            agency: {_RECEIPT.sub("", n).partition("#")[0] for n in files}
             for agency, files in self.five.receipts().items()
         }
         assert sent == {agency: set(names) for agency, names in self.five.delivered.items()}

@@ -170,19 +170,6 @@ def test_what_others_have_locked_is_not_waited_for_long(
             assert json.loads(f.read(10**6))["EX_GDBS_SB"][0]["SXMC"] == "事项"
 
 
-def test_a_case_is_read_as_it_stood_at_one_moment_and_its_rows_once(database: sa.Engine, tmp_path: Path) -> None:
-    source = opened(database, tmp_path)
-    one, _ = source.deliveries()
-    reader = source.reader(one.location)
-    names = reader.names()
-    with database.begin() as conn:
-        conn.exec_driver_sql("delete from ex_gdbs_sbcl")
-    with reader.open("EX_GDBS_ALL.json") as f:
-        assert len(json.loads(f.read(10**6))["EX_GDBS_SBCL"]) == 3
-    assert reader.names() == names
-    assert source.reader(one.location).names() == ["EX_GDBS_ALL.json"]
-
-
 def test_malformed_rows_hold_up_no_other_case(database: sa.Engine, tmp_path: Path) -> None:
     """Times that are none, rows without number or version, numbers with slashes: all others are delivered, these too if they can."""
     with database.begin() as conn:

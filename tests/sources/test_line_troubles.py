@@ -18,6 +18,7 @@ from source_servers import Interface, SftpServer, bucket_place, https_place, sft
 from sqlalchemy.engine import make_url
 
 from ingest import sources
+from ingest.model import Receipt
 from ingest.servers.seaweed import StoreEndpoint
 from ingest.settings import Agency, Home, Limits
 from ingest.sources import Source, SourceAway, open_source
@@ -168,10 +169,10 @@ def test_a_receipt_that_is_not_taken_is_not_waited_for_and_handed_over_later(far
     far.line.disturb("stall")
     begun = time.monotonic()
     with pytest.raises(SourceAway):
-        source.acknowledge("1", b"receipt")
+        source.tell([("1", Receipt.FINAL, b"receipt")])
     assert time.monotonic() - begun < SOON
     far.line.mend()
-    far.open(tmp_path).acknowledge("1", b"receipt")
+    far.open(tmp_path).tell([("1", Receipt.FINAL, b"receipt")])
 
 
 def test_a_line_cut_in_mid_file_gives_trouble_or_all_of_it_and_never_a_part(far: Far, tmp_path: Path) -> None:
