@@ -5,12 +5,28 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Annotated, Any
 
-from fastapi import HTTPException
+from fastapi import Form, HTTPException, Path, Query
 from fastapi.responses import RedirectResponse
+from pydantic import BeforeValidator
 
 from desk.roles import User
 from ingest.model import CST
+
+# What addresses and forms may hold, so that no database is asked for what it cannot take: its largest number, a zero byte.
+_TEXT = r"^[^\x00]*$"
+Number = Annotated[int, Path(ge=1, le=2**62)]
+Name = Annotated[str, Path(max_length=60, pattern=r"^[^\x00/]+$")]
+Word = Annotated[str, Query(max_length=200, pattern=_TEXT)]
+Words = Annotated[str, Form(max_length=4000, pattern=_TEXT)]
+
+
+def _none(value: Any) -> Any:
+    return value or None
+
+
+Chosen = BeforeValidator(_none)  # of a filter: the empty choice is none
 
 
 def via(user: User) -> str:

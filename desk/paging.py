@@ -13,6 +13,7 @@ from fastapi import HTTPException
 Row = TypeVar("Row")
 Key = tuple[str | int, ...]
 SIZE = 50
+_INT = 2**63  # no database has larger ones
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ def decode(cursor: str | None, *kinds: type) -> Key | None:
         key = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except (ValueError, RecursionError):
         key = None
-    if not isinstance(key, list) or [type(v) for v in key] != list(kinds):
+    fits = isinstance(key, list) and [type(v) for v in key] == list(kinds)
+    if not fits or any("\0" in v if isinstance(v, str) else not -_INT <= v < _INT for v in key):
         raise HTTPException(400, "页码无效，请从第一页开始 / no such page: begin at the first")
     return tuple(key)

@@ -7,10 +7,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request
 from fastapi.openapi.utils import get_openapi
 
+from desk.api.rooms import router as rooms
 from desk.guard import allowed
 from desk.roles import Right, User
 
 router = APIRouter(prefix="/api/v1")
+router.include_router(rooms)
 
 
 @router.get("/openapi.json", name="openapi")

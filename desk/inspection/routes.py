@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, File, Form, HTTPException, UploadFile
 from fastapi.responses import FileResponse, HTMLResponse, Response
 
-from desk.acting import gone, now, refusals, via
+from desk.acting import Chosen, Number, Word, Words, gone, now, refusals, via
 from desk.guard import HomeDep, LedgerDep, allowed, rate
 from desk.inspection.forms import RaiseForm, day_of
 from desk.pages import Page, PageDep
@@ -27,7 +27,6 @@ Reader = Annotated[User, Depends(allowed(Right.SEE))]
 Inspector = Annotated[User, Depends(allowed(Right.INSPECT))]
 Verifier = Annotated[User, Depends(allowed(Right.CONFIRM))]
 Seen = Annotated[int, Form()]
-Words = Annotated[str, Form(max_length=4000)]
 
 STEPS = {
     "inspection_raised": ("登记", "raised"),
@@ -43,8 +42,9 @@ _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 @router.get("", name="inspection", response_class=HTMLResponse)
 def inspection(
-    page: PageDep, ledger: LedgerDep, user: Reader, status: Status | None = None, kind: Kind | None = None,
-    level: Level | None = None, show: str = "", after: str | None = None,
+    page: PageDep, ledger: LedgerDep, user: Reader, status: Annotated[Status | None, Chosen] = None,
+    kind: Annotated[Kind | None, Chosen] = None, level: Annotated[Level | None, Chosen] = None, show: Word = "",
+    after: Word = "",
 ) -> HTMLResponse:  # fmt: skip
     """The register: what is not closed, soonest day first; ``show`` is ``overdue`` or ``all``."""
     today = now().date().isoformat()
@@ -55,7 +55,7 @@ def inspection(
         rows = book.listing(conn, asked, SIZE + 1, (str(cursor[0]), int(cursor[1])) if cursor else None)
         counts = book.counts(conn, user.agency)
         late = book.late(conn, today, user.agency)
-    found = part(rows, lambda item: (item.due, item.id), after=after)
+    found = part(rows, lambda item: (item.due, item.id), after=after or None)
     query = {"status": status, "kind": kind, "level": level, "show": show}
     return page.render(
         "inspection/list.html", part=found, counts=counts, late=late, today=today, query=query, statuses=Status,
@@ -103,7 +103,7 @@ def export(ledger: LedgerDep, user: Reader, form: str, show: str = "all") -> Res
 
 
 @router.get("/{number}", name="inspection_one", response_class=HTMLResponse)
-def one(page: PageDep, ledger: LedgerDep, user: Reader, number: int) -> HTMLResponse:
+def one(page: PageDep, ledger: LedgerDep, user: Reader, number: Number) -> HTMLResponse:
     """One finding, its history, and what can be done with it now."""
     item = _mine(ledger, user, number)
     with ledger.read() as conn:
@@ -114,7 +114,7 @@ def one(page: PageDep, ledger: LedgerDep, user: Reader, number: int) -> HTMLResp
 
 
 @router.get("/{number}/evidence/{sha256}", name="inspection_evidence")
-def proof(home: HomeDep, ledger: LedgerDep, user: Reader, number: int, sha256: str) -> Response:
+def proof(home: HomeDep, ledger: LedgerDep, user: Reader, number: Number, sha256: str) -> Response:
     """A file of evidence, to be saved: it came from anybody and is never shown in the desk's own page."""
     item = _mine(ledger, user, number)
     known = next((e for e in item.evidence if e.sha256 == sha256), None)
@@ -126,7 +126,7 @@ def proof(home: HomeDep, ledger: LedgerDep, user: Reader, number: int, sha256: s
 
 @router.post("/{number}/measure", name="inspection_measure")
 def measure(
-    page: PageDep, ledger: LedgerDep, user: Inspector, number: int, seen: Seen, measure: Words, responsible: Words,
+    page: PageDep, ledger: LedgerDep, user: Inspector, number: Number, seen: Seen, measure: Words, responsible: Words,
     department: Words = "", due: Words = "",
 ) -> Response:  # fmt: skip
     """整改措施: what will be done, by whom, until when."""
@@ -138,7 +138,7 @@ def measure(
 
 @router.post("/{number}/done", name="inspection_done")
 def done(
-    page: PageDep, home: HomeDep, ledger: LedgerDep, user: Inspector, number: int, seen: Seen, progress: Words,
+    page: PageDep, home: HomeDep, ledger: LedgerDep, user: Inspector, number: Number, seen: Seen, progress: Words,
     text: Words = "", file: Annotated[UploadFile | None, File()] = None,
 ) -> Response:  # fmt: skip
     """Say that it is done, with evidence in words or a file (at most 16 MB here)."""
@@ -152,7 +152,7 @@ def done(
 
 @router.post("/{number}/close", name="inspection_close")
 def close(
-    page: PageDep, ledger: LedgerDep, user: Verifier, number: int, seen: Seen, remark: Words,
+    page: PageDep, ledger: LedgerDep, user: Verifier, number: Number, seen: Seen, remark: Words,
     outcome: Annotated[Outcome, Form()] = Outcome.MENDED,
 ) -> Response:  # fmt: skip
     """销账, by another person than those who mended it."""
@@ -163,7 +163,7 @@ def close(
 
 @router.post("/{number}/reopen", name="inspection_reopen")
 def reopen(
-    page: PageDep, ledger: LedgerDep, user: Verifier, number: int, seen: Seen, reason: Words
+    page: PageDep, ledger: LedgerDep, user: Verifier, number: Number, seen: Seen, reason: Words
 ) -> Response:  # fmt: skip
     """Verification failed, or it has come back."""
     with refusals(Refused, Stale):

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Form, HTTPException, Request
 from fastapi.responses import HTMLResponse, Response
 
-from desk.acting import gone, now, refusals, via
+from desk.acting import Number, Word, gone, now, refusals, via
 from desk.guard import HomeDep, LedgerDep, allowed, rate
 from desk.hooks import NotStarted, Scheduler
 from desk.pages import PageDep
@@ -26,7 +26,7 @@ Reader = Annotated[User, Depends(allowed(Right.SEE))]
 Decider = Annotated[User, Depends(allowed(Right.DECIDE))]
 Confirmer = Annotated[User, Depends(allowed(Right.CONFIRM))]
 Starter = Annotated[User, Depends(allowed(Right.RERUN))]
-Words = Annotated[str, Form(max_length=500)]
+Words = Annotated[str, Form(max_length=500, pattern=r"^[^\x00]*$")]
 MOST = 2000  # records decided about at once
 _DAYS = (7, 30, 90, 365)
 
@@ -41,13 +41,13 @@ SchedulerDep = Annotated[Scheduler | None, Depends(_scheduler)]
 
 @router.get("/held", name="held", response_class=HTMLResponse)
 def held(
-    page: PageDep, ledger: LedgerDep, user: Reader, scheduler: SchedulerDep, cause: str = "", agency: str = "",
-    after: str | None = None,
+    page: PageDep, ledger: LedgerDep, user: Reader, scheduler: SchedulerDep, cause: Word = "", agency: Word = "",
+    after: Word = "",
 ) -> HTMLResponse:  # fmt: skip
     """Held records by cause; with ``cause`` the records themselves, and what can be decided about them."""
     if cause:
-        found = queries.waiting(ledger, user, cause, agency or None, after)
-        if not found.rows and after is None and cause not in {c.code for c in queries.causes(ledger, user)}:
+        found = queries.waiting(ledger, user, cause, agency or None, after or None)
+        if not found.rows and not after and cause not in {c.code for c in queries.causes(ledger, user)}:
             return page.render("queues/answered.html", cause=cause)
         return page.render(
             "queues/cause.html", part=found, cause=cause, agency=agency, asked=ask(cause), actions=Action
@@ -61,13 +61,13 @@ def held(
 
 @router.get("/rejected", name="rejected", response_class=HTMLResponse)
 def rejected(
-    page: PageDep, ledger: LedgerDep, user: Reader, code: str = "", agency: str = "", days: int = 30, after: str | None = None
+    page: PageDep, ledger: LedgerDep, user: Reader, code: Word = "", agency: Word = "", days: int = 30, after: Word = ""
 ) -> HTMLResponse:  # fmt: skip
     """What was sent back in the last ``days``, by cause and agency, with the records and whether their receipts went out."""
     days = days if days in _DAYS else 30
     since = (now().date() - dt.timedelta(days=days)).isoformat()
     causes = queries.refusals(ledger, user, since, agency or None)
-    found = queries.sent_back(ledger, user, since, code or None, agency or None, after)
+    found = queries.sent_back(ledger, user, since, code or None, agency or None, after or None)
     return page.render(
         "queues/rejected.html", causes=causes, part=found, code=code, agency=agency, days=days, choices=_DAYS, since=since,
     )  # fmt: skip
@@ -76,8 +76,8 @@ def rejected(
 @router.post("/look", name="queue_look", response_class=HTMLResponse)
 def look(
     page: PageDep, home: HomeDep, ledger: LedgerDep, user: Decider, action: Annotated[Action, Form()],
-    reason: Words = "", record: Annotated[list[str], Form()] = [], all_of: Annotated[str, Form()] = "",  # noqa: B006
-    agency: Annotated[str, Form()] = "",
+    reason: Words = "", record: Annotated[list[Words], Form()] = [], all_of: Words = "",  # noqa: B006
+    agency: Words = "",
 ) -> HTMLResponse:  # fmt: skip
     """What a decision will do to each of the chosen records, before it is taken: nothing is written."""
     chosen = _chosen(ledger, user, record, all_of, agency)
@@ -100,7 +100,7 @@ def look(
 @router.post("/decide", name="queue_decide", response_class=HTMLResponse)
 def act(
     page: PageDep, home: HomeDep, ledger: LedgerDep, user: Decider, action: Annotated[Action, Form()], reason: Words,
-    scheduler: SchedulerDep, record: Annotated[list[str], Form()] = [],  # noqa: B006
+    scheduler: SchedulerDep, record: Annotated[list[Words], Form()] = [],  # noqa: B006
 ) -> HTMLResponse:  # fmt: skip
     """Take the decision on each record, as far as it still asks what the page showed. Sent twice, the second changes nothing."""
     chosen = _chosen(ledger, user, record, "", "")
@@ -116,7 +116,7 @@ def act(
 
 
 @router.post("/decisions/{number}/confirm", name="queue_confirm")
-def second(page: PageDep, ledger: LedgerDep, user: Confirmer, number: int) -> Response:
+def second(page: PageDep, ledger: LedgerDep, user: Confirmer, number: Number) -> Response:
     """The second pair of eyes: who is logged in is another than who decided."""
     with refusals(Refused):
         confirm(ledger, number, by=user.name, via=via(user))
@@ -124,7 +124,7 @@ def second(page: PageDep, ledger: LedgerDep, user: Confirmer, number: int) -> Re
 
 
 @router.post("/decisions/{number}/withdraw", name="queue_withdraw")
-def take_back(page: PageDep, ledger: LedgerDep, user: Decider, number: int, reason: Words) -> Response:
+def take_back(page: PageDep, ledger: LedgerDep, user: Decider, number: Number, reason: Words) -> Response:
     """Take back a decision that is not carried out yet."""
     with refusals(Refused):
         withdraw(ledger, number, by=user.name, reason=reason, via=via(user))

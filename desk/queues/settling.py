@@ -10,7 +10,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, File, Form, HTTPException, UploadFile
 from fastapi.responses import HTMLResponse
 
-from desk.acting import now, refusals
+from desk.acting import Word, now, refusals
 from desk.guard import HomeDep, LedgerDep, allowed
 from desk.pages import PageDep
 from desk.roles import Right, User
@@ -28,13 +28,13 @@ from ingest.trust.affected import affected
 router = APIRouter()
 Decider = Annotated[User, Depends(allowed(Right.DECIDE))]
 Keeper = Annotated[User, Depends(allowed(Right.CONFIGURE))]
-Text = Annotated[str, Form(max_length=500)]
+Text = Annotated[str, Form(max_length=500, pattern=r"^[^\x00]*$")]
 _MOST = 1 << 20  # bytes of a certificate or CRL given at the desk; larger CRLs come by their sources
 
 
 @router.get("/rule", name="queue_rule", response_class=HTMLResponse)
 def matters(
-    page: PageDep, home: HomeDep, ledger: LedgerDep, user: Decider, fonds: str = "", matter: str = ""
+    page: PageDep, home: HomeDep, ledger: LedgerDep, user: Decider, fonds: Word = "", matter: Word = ""
 ) -> HTMLResponse:
     """The matters that wait for an entry; with one chosen, the entries by which it could be filed."""
     found = unscheduled(ledger)

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Depends, File, Form, HTTPException, UploadFile
 from fastapi.responses import HTMLResponse, Response
 
-from desk.acting import gone, now, via
+from desk.acting import Name, Word, Words, gone, now, via
 from desk.guard import HomeDep, LedgerDep, allowed
 from desk.pages import Page, PageDep
 from desk.roles import Right, User
@@ -33,7 +33,6 @@ router = APIRouter(prefix="/schedules")
 Reader = Annotated[User, Depends(allowed(Right.SEE))]
 Writer = Annotated[User, Depends(allowed(Right.SCHEDULE))]
 Reviewer = Annotated[User, Depends(allowed(Right.CONFIRM))]
-Words = Annotated[str, Form(max_length=2000)]
 _MOST = 8 << 20  # bytes of a workbook
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _LATE = {"REV-STALE", "REV-NOT-NOW"}  # somebody else was faster, or the form was sent twice
@@ -82,7 +81,9 @@ def take_in(page: PageDep, home: HomeDep, user: Writer, file: Annotated[UploadFi
 
 
 @router.get("/{schedule_id}/{version}", name="schedule_one", response_class=HTMLResponse)
-def one(page: PageDep, home: HomeDep, ledger: LedgerDep, user: Reader, schedule_id: str, version: str) -> HTMLResponse:
+def one(
+    page: PageDep, home: HomeDep, ledger: LedgerDep, user: Reader, schedule_id: Name, version: Name
+) -> HTMLResponse:
     """One version: head, classes, entries, what the checks say of a draft, its history, and what can be done now."""
     kept = _kept(home, ledger, user, schedule_id, version)
     desk, schedule = Desk(home, ledger), kept.schedule
@@ -100,7 +101,7 @@ def one(page: PageDep, home: HomeDep, ledger: LedgerDep, user: Reader, schedule_
 
 @router.get("/{schedule_id}/{version}/diff", name="schedule_diff", response_class=HTMLResponse)
 def compare(
-    page: PageDep, home: HomeDep, ledger: LedgerDep, user: Reader, schedule_id: str, version: str, to: str = "", form: str = ""
+    page: PageDep, home: HomeDep, ledger: LedgerDep, user: Reader, schedule_id: Name, version: Name, to: Word = "", form: Word = ""
 ) -> Response:  # fmt: skip
     """What changed from another version (``to``: ``ID/version``, default the one in force before) to this one."""
     after = _kept(home, ledger, user, schedule_id, version).schedule
@@ -119,21 +120,21 @@ def compare(
 
 
 @router.get("/{schedule_id}/{version}/export", name="schedule_export")
-def export(home: HomeDep, ledger: LedgerDep, user: Reader, schedule_id: str, version: str) -> Response:
+def export(home: HomeDep, ledger: LedgerDep, user: Reader, schedule_id: Name, version: Name) -> Response:
     """The version as the workbook in which archivists mend it."""
     schedule = _kept(home, ledger, user, schedule_id, version).schedule
     return _file(write_schedule(schedule, "x.xlsx"), f"{schedule.schedule_id}-{schedule.version}.xlsx")
 
 
 @router.post("/{schedule_id}/{version}/submit", name="schedule_submit")
-def submit(page: PageDep, home: HomeDep, user: Writer, schedule_id: str, version: str, seen: Words) -> Response:
+def submit(page: PageDep, home: HomeDep, user: Writer, schedule_id: Name, version: Name, seen: Words) -> Response:
     """Send a draft for review; from now on its writer may not decide about it."""
     return _do(page, home, Ref(schedule_id, version), seen, Act("submit", user.name, now(), via=via(user)), ("submit",))
 
 
 @router.post("/{schedule_id}/{version}/review", name="schedule_review")
 def review(
-    page: PageDep, home: HomeDep, user: Reviewer, schedule_id: str, version: str, seen: Words,
+    page: PageDep, home: HomeDep, user: Reviewer, schedule_id: Name, version: Name, seen: Words,
     decision: Annotated[Literal["pass", "return", "approve", "enforce", "revoke"], Form()], opinion: Words = "",
     approval_no: Words = "", approval_org: Words = "", approval_date: Words = "", effective_from: Words = "",
 ) -> Response:  # fmt: skip

@@ -142,7 +142,10 @@ def test_the_register_is_listed_filtered_and_exported(case: CaseHome, raised: st
     client = client_of(case.home, "auditor")
     assert "应急预案" in client.get("/inspection?show=overdue&level=high&kind=inspection").text
     assert "没有这样的问题" in client.get("/inspection?status=closed").text
+    assert "应急预案" in client.get("/inspection?status=&kind=&level=&show=").text  # as the filter's form sends it
     assert client.get("/inspection?status=nonsense").status_code == 422
+    for hostile in ("/inspection/99999999999999999999", "/inspection?show=%00", "/inspection?after=" + "x" * 300):
+        assert client.get(hostile).status_code in (400, 422), hostile
     sheet = client.get("/inspection/export.xlsx")
     cells = [c.value for row in load_workbook(io.BytesIO(sheet.content)).worksheets[0].iter_rows() for c in row]
     assert "监督检查整改台账" in cells and any("=未建立" in str(c) for c in cells)
