@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from desk import cli as desk_cli
+from ingest.alerts import cli as alerts_cli
 from ingest.audit import audit_cli
 from ingest.audit import cli as chain_cli
 from ingest.checks import cli as checks_cli
@@ -66,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     inspection_cli.add_parser(commands)
     receipts_cli.add_parser(commands)
     rerun_cli.add_parser(commands)
+    alerts_cli.add_parser(commands)
     staging_cli.add_parser(commands)
     ratescli.add_parser(commands)
     _add_ingest(commands)

@@ -8,7 +8,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from ingest import code, discovery, running, runs, stages, visits
+from ingest.alerts import Alarm, settle
+from ingest.alerts.night import settle_night
 from ingest.discovery import Wanted
 from ingest.ledger import Ledger
 from ingest.ledger.tables import NIGHT
@@ -83,6 +87,7 @@ def summarise(run_id: str, home: Home | None = None) -> NightReport:
 def _finish(home: Home, ledger: Ledger, run_id: str) -> NightReport:
     night = report(ledger, run_id, unanswered_days=home.limits.unanswered_days)
     runs.end(ledger, run_id, night.unfinished)
+    settle_night(home, ledger, night, dt.datetime.now(dt.UTC))
     keep.make_all(home, ledger, run_id)
     return night
 
@@ -94,9 +99,17 @@ def anchor(as_of: dt.datetime, home: Home | None = None) -> dict[str, Any]:
     is away gets what it lacks the next time. Raises ChainBroken where the ledger contradicts its heads, AuthorityAway,
     ClientError.
     """
+    from ingest.audit.anchor import ChainBroken
     from ingest.audit.night import anchor_everywhere
 
-    return anchor_everywhere(home or Home.of(), as_of)
+    home = home or Home.of()
+    try:
+        done = anchor_everywhere(home, as_of)
+    except ChainBroken as e:
+        settle(home, ["CHAIN-BROKEN"], [Alarm("CHAIN-BROKEN", "ledger", str(e).splitlines())], dt.datetime.now(dt.UTC))
+        raise
+    settle(home, ["CHAIN-BROKEN"], [], dt.datetime.now(dt.UTC))
+    return done
 
 
 def ingest(
@@ -119,7 +132,7 @@ def ingest(
                         left[n - 1][name].wait()
                     progress(running.run(name, home, ledger, batches[n], workers))
                     left[n][name].set()
-            except (StageFailed, NoRoom) as e:
+            except (StageFailed, NoRoom, code.CodeChanged) as e:
                 return str(e)
             finally:
                 for gone in left[n].values():
@@ -129,7 +142,10 @@ def ingest(
         with ThreadPoolExecutor(_BATCHES_AT_ONCE) as threads:
             trouble = [t for t in threads.map(walk, range(len(batches))) if t is not None]
         night = _finish(home, ledger, run_id)
-    anchor(as_of, home)
+    try:
+        anchor(as_of, home)
+    except (BotoCoreError, ClientError) as e:
+        trouble.append(f"链头未能签名入库，下一次运行补上 / the chain's head is not stored, the next run does it: {e}")
     if trouble:
         raise StageFailed("\n".join(trouble))
     _whole(night)

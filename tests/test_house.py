@@ -32,7 +32,18 @@ ROOMS = {
     # keeping the trust store: acts with their events, and which held records they help
     "trust": {"findings", "held", "ledger", "model", "paths", "settings", "signatures", "steps"},
     # the key that signs the chain is made like every other secret
-    "audit": {"checks", "findings", "ledger", "model", "servers", "settings", "signatures", "store", "verify"},
+    "audit": {
+        "alerts",
+        "checks",
+        "findings",
+        "ledger",
+        "model",
+        "servers",
+        "settings",
+        "signatures",
+        "store",
+        "verify",
+    },
     # questions to the ledger, beside the way of data; its targets are data, its catalogues are tables like those of deliveries
     "lists": {
         "findings",
@@ -48,8 +59,13 @@ ROOMS = {
     },
     # years after the nights: packages leave the store for the archives, or arrive from others'
     "transfer": {"checks", "findings", "ledger", "model", "settings", "steps", "store", "workers"},
+    # what an operator asks to be taken up again; runs take it before they look for what is new
+    "rerun": {"code", "findings", "ledger", "model", "runs", "settings", "trouble"},
+    # looks at the ledger from outside and tells people
+    "alerts": {"ledger", "model", "paths", "report", "rerun", "runs", "settings", "staging", "trouble"},
     # from the store back to where the stages begin: it fills the tables as filing and deposit do
     "recovery": {
+        "alerts",
         "audit",
         "ledger",
         "metadata",
@@ -62,7 +78,7 @@ ROOMS = {
         "verify",
     },
     # one record proved on demand: the judges of audit and verify, and the row as a rebuild would make it
-    "proof": {"audit", "findings", "ledger", "model", "recovery", "settings", "signatures", "store"},
+    "proof": {"alerts", "audit", "findings", "ledger", "model", "recovery", "settings", "signatures", "store"},
     # between two nights: it reads what the stages left behind and puts records back to where a stage begins
     "held": {
         "findings",

@@ -17,7 +17,8 @@ from typing import Any
 import sqlalchemy as sa
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ingest.audit import alert, cycle, judges
+from ingest.alerts import Alarm, settle
+from ingest.audit import cycle, judges
 from ingest.audit.look import Look, Pace, look
 from ingest.audit.repair import damaged
 from ingest.findings import Finding
@@ -234,9 +235,11 @@ def report(home: Home, run_id: str, as_of: dt.datetime) -> dict[str, Any]:
     }  # fmt: skip
     _write(folder(home, run_id) / "report.json", out)
     wrong = [f for f in findings if f.code != "FIX-OVERDUE"]
+    words = [f"{f.code}  {f.text('zh')} / {f.text('en')}" for f in wrong]
+    parts = frozenset(f"{f.code} {f.params['key']} {f.params['replica']}" for f in wrong)
+    alarms = [Alarm("FIXITY-DAMAGED", "copies", words, parts)] if wrong else []
+    settle(home, ["FIXITY-DAMAGED"], alarms, dt.datetime.now(dt.UTC))
     if wrong:
-        words = [f"{f.code}  {f.text('zh')} / {f.text('en')}" for f in wrong]
-        alert.send(home, "fixity", run_id, words)
         shown = "\n  ".join(words[:20])
         raise Corruption(
             f"{len(wrong)} 项须由人决定；用 `guidang audit list` 查看，`guidang audit repair` 修复 / "

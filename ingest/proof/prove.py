@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ingest.audit import alert
+from ingest.alerts import Alarm, settle
 from ingest.ledger import Ledger, copies, verifications
 from ingest.model import CopyState
 from ingest.proof import subject
@@ -132,10 +132,11 @@ def _keep(ledger: Ledger, about: Subject, document: dict[str, Any], states: Mapp
 
 
 def _tell(home: Home, document: Mapping[str, Any]) -> None:
-    """What is wrong is told to people as the nightly audit tells it."""
+    """What is wrong is told to people; a later proof that finds nothing ends it."""
     lines = [
         f"{e['code']}  {e['where']}: {e['zh']} / {e['en']}"
         for p in document["parts"] for e in p["evidence"] if e["outcome"] == Outcome.BAD
     ]  # fmt: skip
-    if lines:
-        alert.send(home, "verification", str(document["id"]), [f"{document['key']}", *lines[:50]])
+    key = str(document["key"])
+    alarms = [Alarm("PROOF-FAILED", key, [str(document["id"]), *lines[:50]])] if lines else []
+    settle(home, ["PROOF-FAILED"], alarms, dt.datetime.now(dt.UTC), subject=key)

@@ -18,7 +18,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ingest.audit import alert, keys
+from ingest.alerts import Alarm, settle
+from ingest.audit import keys
 from ingest.audit.compare import compare, published
 from ingest.ledger import Ledger
 from ingest.ledger.tables import copy, number, record
@@ -170,8 +171,9 @@ def report(home: Home, run_id: str, as_of: dt.datetime) -> dict[str, Any]:
         sampled = len((restored or {}).get("sample", ()))
         tx.chain.append("drill", None, {"run": run_id, "passed": not faults, "sample": sampled, "faults": len(faults)})
     shutil.rmtree(place / "scratch", ignore_errors=True)
+    alarms = [Alarm("DRILL-FAILED", "drill", faults, frozenset([run_id]))] if faults else []
+    settle(home, ["DRILL-FAILED"], alarms, dt.datetime.now(dt.UTC))
     if faults:
-        alert.send(home, "drill", run_id, faults)
         shown = "\n  ".join(faults[:20])
         raise DrillFailed(f"应急演练未通过 / the drill failed:\n  {shown}")
     return out

@@ -73,6 +73,11 @@ class Component:
         """Whether a planned restart is to be made now."""
         return self._popen is None and 0 < self._again <= time.monotonic()
 
+    @property
+    def steady(self) -> bool:
+        """Whether it has run for so long that its earlier ends are forgiven."""
+        return self.ended() is None and self._popen is not None and time.monotonic() - self._since > _STEADY
+
     def ask(self) -> None:
         """Ask it to stop without waiting. ``grace`` runs from the first asking, so that many can be asked at once."""
         if self._popen is not None and self._popen.poll() is None and self._asked is None:

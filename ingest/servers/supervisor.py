@@ -15,6 +15,8 @@ from typing import IO, Self
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from ingest.alerts import Alarm, settle
+from ingest.alerts.watch import Watch
 from ingest.servers import airflow, preflight, processes, runfile
 from ingest.servers.api import AirflowApi, ApiError
 from ingest.servers.component import Component
@@ -26,6 +28,7 @@ from ingest.store import abilities
 from ingest.store import config as store_config
 from ingest.store.objects import client
 
+_AGAIN_AND_AGAIN = 3  # unexpected ends in a row before somebody is told: 7 s of trying
 _READY = 240.0  # seconds for Airflow; 12 s usual on two idle cores, a minute and more on loaded ones
 _BACKFILL_POOL = ("backfill", 1, "补录的任务至多同时这么多 / so many tasks of backfills at once")
 _HEALTH = {"scheduler": "scheduler", "dag-processor": "dag_processor", "triggerer": "triggerer"}
@@ -54,6 +57,7 @@ class Supervisor:
         self._lock: IO[str] | None = None
         self._warden: subprocess.Popen[bytes] | None = None
         self._monitor: threading.Thread | None = None
+        self._lookout: Watch | None = None
         self._stopping = threading.Event()
         self._recording = threading.Lock()
 
@@ -93,10 +97,15 @@ class Supervisor:
             self._await_airflow(begun)
         self._monitor = threading.Thread(target=self._watch, name="supervisor", daemon=True)
         self._monitor.start()
+        self._lookout = Watch(Home.of(self.home), self._say, self.settle_servers)
+        self._lookout.start()
 
     def stop(self) -> None:
         """Stop everything, Airflow before the store. Safe to call again, and after a start that failed."""
         self._stopping.set()
+        if self._lookout is not None:
+            self._lookout.stop()
+            self._lookout = None
         if self._monitor is not None:
             self._monitor.join()
             self._monitor = None
@@ -215,6 +224,13 @@ class Supervisor:
                     )
                 elif component.due:
                     self._restart(component)
+
+    def settle_servers(self, now: dt.datetime) -> None:
+        """Tell of servers that end again and again; one that has stayed up since is over it."""
+        down = [c for c in self._components if c.failures >= _AGAIN_AND_AGAIN and not c.steady]
+        lines = {c.name: [f"{c.name}: {c.failures} ×", *c.tail().splitlines()] for c in down}
+        home = Home.of(self.home)
+        settle(home, ["SERVER-DOWN"], [Alarm("SERVER-DOWN", name, told) for name, told in lines.items()], now)
 
     def _restart(self, component: Component) -> None:
         try:

@@ -62,7 +62,7 @@ def test_a_flipped_byte_in_a_replica_is_named_with_replica_and_member(
     with Ledger(p.home.database_url) as ledger, ledger.read() as conn:
         states = {c["replica"]: c["state"] for c in copies.of_key(conn, row["object_key"])}
     assert states == {"main": "proved", "second": "damaged"}
-    assert list((p.home.root / "alerts").glob("verification-*.json"))
+    assert list((p.home.root / "alerts").glob("PROOF-FAILED-*.json"))
     capsys.readouterr()
     assert main(["prove", row["object_key"], "--as", "审计员甲", "--home", str(p.home.root)]) == 1
     assert "COPY-CHAIN  second" in capsys.readouterr().out

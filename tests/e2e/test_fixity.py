@@ -139,7 +139,7 @@ def test_a_flipped_byte_is_found_within_a_cycle_and_repaired_by_decision(
     assert len(checks) >= total
     assert r.state(victim, "second") == "damaged" and r.state(lost, "second") == "missing"
     assert alerts and any("FIX-DAMAGED" in line for line in alerts[-1]["lines"])
-    assert list((r.home.root / "alerts").glob("fixity-*.json"))
+    assert list((r.home.root / "alerts").glob("FIXITY-DAMAGED-*.json"))
     assert r.events("repaired") == []
 
     # what is offered; nobody's answer, and "leave", leave it
@@ -233,7 +233,7 @@ def test_a_drill_restores_from_the_replica_and_is_what_the_checks_of_keeping_res
     assert {s["key"] for s in said["restored"]["sample"] if not s["restored"]} == {lost, swapped}
     assert any(lost in d for d in said["rebuilt"]["differences"])
     assert [e["passed"] for e in r.events("drill")] == [True, False]
-    assert list((r.home.root / "alerts").glob("drill-*.json"))
+    assert list((r.home.root / "alerts").glob("DRILL-FAILED-*.json"))
     for key, data in kept.items():
         r.s3.put_object(Bucket="second", Key=key, Body=data)
 
