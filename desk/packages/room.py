@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import datetime as dt
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
@@ -19,7 +20,7 @@ from desk.packages.members import Mismatch
 from desk.packages.queries import Facts
 from desk.packages.reading import Opened, Shelf, Unreadable
 from desk.roles import User
-from ingest.audit import alert
+from ingest.alerts import Alarm, settle
 from ingest.ledger import Ledger
 from ingest.settings import ConfigError, Home
 from ingest.signatures.apart import Apart, Lost
@@ -153,4 +154,6 @@ def mismatched(room: Room, ledger: Ledger, user: User, facts: Facts, replica: st
             "by": user.name,
         })  # fmt: skip
     with contextlib.suppress(OSError):  # the event stands; a full disk must not hide the finding from who looks
-        alert.send(room.home, "member", f"{facts.id} {replica} {found.path}", [f"{facts.key}  {replica}: {error}"])
+        part = frozenset([f"{replica} {found.path}"])
+        alarm = Alarm("PROOF-FAILED", facts.key, [f"{facts.key}  {replica}: {error}"], part)
+        settle(room.home, ["PROOF-FAILED"], [alarm], dt.datetime.now(dt.UTC), subject=facts.key)
