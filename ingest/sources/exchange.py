@@ -51,15 +51,14 @@ class ExchangeTree:
     def marked(self, folder: str, markers: Collection[str], since: dt.date | None) -> Iterator[Marked]:
         # a case is complete when it is closed, and its form is its own
         first, closed = self._table(_FIRST), self._table(_CLOSED)
-        query = sa.select(first.c[_KEY], first.c[_VERSION], sa.func.max(closed.c[_TIME]).label("at")).join(
-            closed, closed.c[_KEY] == first.c[_KEY]
-        )
+        last = sa.cast(sa.func.max(closed.c[_TIME]), sa.Text).label("at")  # as text: it may be infinity
+        query = sa.select(first.c[_KEY], first.c[_VERSION], last).join(closed, closed.c[_KEY] == first.c[_KEY])
         if since is not None:
             query = query.where(closed.c[_TIME] >= sa.cast(sa.literal(since.isoformat()), closed.c[_TIME].type))
         for row in self._ask(lambda conn: conn.execute(query.group_by(first.c[_KEY], first.c[_VERSION])).all()):
             number, version = row[0], "" if row[1] is None else row[1]
             if number is not None:  # rows that belong to no case
-                yield Marked(f"{number}-v{version}", DONE, 0, _nanoseconds(row.at))
+                yield Marked(f"{number}-v{version}", DONE, 0, *_moment(row.at))
 
     def at(self, folder: str) -> ExchangeCase:
         return ExchangeCase(lambda: self._rows(folder), self._files.at(self._root), self._root)
@@ -163,14 +162,14 @@ class ExchangeCase:
             raise SourceAway(self._root, e) from e
 
 
-def _nanoseconds(at: object) -> int:
-    """A closing time since 1970. A text that tells none is 0: its case is delivered, and the checks say what is wrong with it."""
+def _moment(text: str | None) -> tuple[int, str]:
+    """A time in the tables (China time where it has no zone) in ns; of what is no time the day the world began, and its text, so
+    that the case is delivered all the same and once more when the text changes."""
     try:
-        moment = at if isinstance(at, dt.datetime) else dt.datetime.fromisoformat(str(at))
-        moment = moment if moment.tzinfo else moment.replace(tzinfo=CST)
-        return int(moment.timestamp() * 10**6) * 1000
+        moment = dt.datetime.fromisoformat(text or "")
+        return int((moment if moment.tzinfo else moment.replace(tzinfo=CST)).timestamp() * 10**6) * 1000, ""
     except (ValueError, OverflowError):
-        return 0
+        return 0, text or "-"
 
 
 def _trouble(id_: str, error: SQLAlchemyError) -> SourceAway:

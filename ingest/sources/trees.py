@@ -98,14 +98,13 @@ class TreeSource:
         # of a delivery that has both marks, case.json counts
         complete = {m.name: m for m in sorted(all_marked, key=lambda m: m.marker == METADATA)}
         for _, found in sorted(complete.items()):
-            arrived = _day(found.mtime_ns)
             fingerprint = f"{found.size}-{found.mtime_ns}" + (f"-{found.tag}" if found.tag else "")
             yield Delivery(
                 self._agency,
                 found.name,
                 self._tree.join(self._drop, found.name),
                 fingerprint,
-                arrived,
+                _day(found.mtime_ns),
                 found.marker == DONE,
             )
 

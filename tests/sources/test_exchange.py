@@ -118,6 +118,24 @@ def test_only_what_came_since_is_asked_for(database: sa.Engine, tmp_path: Path) 
     assert list(source.deliveries(second.arrived)) == [second]
 
 
+@pytest.mark.parametrize("kind", ["timestamp", "timestamptz", "text"])
+def test_a_time_that_no_calendar_has_loses_no_case(database: sa.Engine, tmp_path: Path, kind: str) -> None:
+    source = opened(database, tmp_path)
+    with database.begin() as conn:
+        known = "bjsj at time zone 'Asia/Shanghai'" if kind == "timestamptz" else f"bjsj::{kind}"
+        conn.exec_driver_sql(f"alter table ex_gdbs_bj alter bjsj type {kind} using {known}")
+        for number, moment in (("甲-3", "infinity"), ("甲-4", "0001-01-01 00:00:00"), ("甲-5", "9999-12-31 23:59:59")):
+            conn.exec_driver_sql(
+                "insert into ex_gdbs_sb (sblsh, version) values (%s, 1) on conflict do nothing", (number,)
+            )
+            conn.exec_driver_sql("insert into ex_gdbs_bj (sblsh, bjsj) values (%s, %s)", (number, moment))
+    listed = {d.name: d for d in source.deliveries()}
+    assert set(listed) == {f"甲-{n}-v1" for n in range(1, 6)}
+    assert listed["甲-3-v1"].arrived.year == 1970
+    assert listed["甲-1-v1"].arrived.isoformat() == "2026-11-20"
+    assert [d.fingerprint for d in source.deliveries()] == [d.fingerprint for d in listed.values()]
+
+
 def test_a_version_that_was_replaced_is_gone(database: sa.Engine, tmp_path: Path) -> None:
     source = opened(database, tmp_path)
     (one, _) = source.deliveries()

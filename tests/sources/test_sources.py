@@ -177,6 +177,20 @@ def test_other_forms_are_marked_as_done_in_a_folder_or_beside_a_file(place: Plac
     assert anew.location == two.location and anew.fingerprint != two.fingerprint
 
 
+def test_clocks_that_are_wrong_lose_nothing_and_end_nobody_elses_night(interface: Interface, tmp_path: Path) -> None:
+    place = folder_place(tmp_path)
+    for name, moment in (("past", -(2**31)), ("future", 2**33)):
+        place.put(f"{name}/case.json", b"{}")
+        os.utime(tmp_path / "drop/a" / name / "case.json", (moment, moment))
+    assert [d.name for d in opened(place, tmp_path).deliveries()] == ["future", "past"]
+    place = https_place(interface)
+    for name, year in (("first", 1), ("last", 9999)):
+        place.put(f"{name}/case.json", b"{}")
+        interface.arrived[name] = dt.datetime(year, 12 if year > 1 else 1, 31, 23, tzinfo=dt.UTC)
+    first, last = opened(place, tmp_path).deliveries()
+    assert (first.name, last.name, last.arrived) == ("first", "last", dt.date.max)
+
+
 def test_receipts_are_whole_and_the_last_stands(place: Place, tmp_path: Path) -> None:
     source = opened(place, tmp_path)
     for body in (b"first", b"second"):
