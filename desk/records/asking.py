@@ -44,7 +44,7 @@ class Asked:
     def of(cls, given: Mapping[str, Any]) -> Asked:
         """From an address's query or a form. What cannot be asked (a day that is none, an unknown state) is a 422 in words."""
         fields = {f.name: given.get(f.name) for f in dataclasses.fields(cls)}
-        asked = cls(**{name: " ".join(v.split())[:_LONGEST] for name, v in fields.items() if isinstance(v, str)})
+        asked = cls(**{name: _plain(value) for name, value in fields.items() if isinstance(value, str)})
         for name in _DAYS:
             _require_day(getattr(asked, name))
         if asked.state and asked.state not in set(State):
@@ -100,13 +100,18 @@ def understand(asked: Asked, digest: Callable[[str], str]) -> Understood:
     for name in _BY_BEGINNING:
         if value := getattr(asked, name):
             if name == "title":
-                terms += [Term(word) for word in value.split()[:_WORDS]]
+                terms += [Term(word, "title") for word in value.split()[:_WORDS]]
             else:
                 terms.append(Term(value, _COLUMN.get(name, name)))
     if asked.applicant:
         terms.append(Term("", keys=(digest(asked.applicant),) if applicant.plain(asked.applicant) else ()))
     good = tuple(term for term in terms if not term.empty)
     return Understood(asked, good, tuple(dict.fromkeys(codes)), nothing=len(good) < len(terms) and not good)
+
+
+def _plain(text: str) -> str:
+    """One line without control characters: PostgreSQL takes no NUL, and nothing has one to be found by."""
+    return "".join(c for c in " ".join(text.split()) if c.isprintable())[:_LONGEST]
 
 
 def _require_day(text: str) -> None:

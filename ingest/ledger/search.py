@@ -27,8 +27,8 @@ FIELDS = {
     "electronic_record_code": "[",
     "matter_code": "]",
     "delivery": "^",
-    "title": "`",
     "applicant": "{",
+    "title": "`",  # the last, so that "somewhere in the title" is a pattern
 }
 WRITTEN = frozenset(FIELDS) | {"title_masked", "applicant_keys", "findings"}  # a change of these changes the line
 LONGEST = 100  # characters of one term; what is longer is no number and no title
@@ -57,8 +57,8 @@ def normal(text: str) -> str:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Term:
-    """One thing that a line must have: a text anywhere (``field`` None) or at the beginning of one field, or instead of it one of
-    ``keys``, the keyed digests of what may be an applicant."""
+    """One thing that a line must have: a text anywhere (``field`` None), somewhere in the title, or at the beginning of another
+    field; or instead of it one of ``keys``, the keyed digests of what may be an applicant."""
 
     text: str
     field: str | None = None
@@ -74,7 +74,10 @@ class Term:
 
     def pattern(self) -> str:
         """LIKE pattern of the line; a normal text has no wild card in it."""
-        return f"%\n{FIELDS[self.field]}{self.normal}%" if self.field else f"%{self.normal}%"
+        if self.field is None:
+            return f"%{self.normal}%"
+        anywhere = "%" if self.field == "title" else ""
+        return f"%\n{FIELDS[self.field]}{anywhere}{self.normal}%"
 
 
 def join(dialect: str) -> tuple[Any, Any]:

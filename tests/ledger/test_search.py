@@ -108,6 +108,8 @@ def test_a_field_is_asked_for_by_its_beginning(filled: Ledger) -> None:
     assert find(filled, Term("T001-ZY·XK·2024·D30-0000", "archival_code")) == ["r1", "r2", "r3"]
     assert find(filled, Term("00001", "archival_code")) == []
     assert find(filled, Term("11440100", "archival_code")) == []
+    assert find(filled, Term("食品", "title")) == ["r2"] and find(filled, Term("T001", "title")) == []
+    assert find(filled, Term("测试餐饮", "title")) == find(filled, Term("测试餐饮", "applicant")) == ["r2"]
     assert find(filled, Term("11440100", "case_no"), agency="a") == ["r1", "r2"]
     assert find(filled, Term("11440100", "case_no"), agency="另一机构") == ["r3"]
 
