@@ -48,6 +48,8 @@ OWED: Mapping[State, tuple[Receipt, ...]] = {
     State.DEPOSITED: (Receipt.FINAL,),  # due once it has its copies
 }
 
+DIGITISED = "digitised"  # the origin of scans of traditional archives; what came from no case has another than None
+
 
 class CopyState(enum.StrEnum):
     """What is known of one copy of a package in one replica of the store, at the time it was last looked at."""

@@ -201,10 +201,10 @@ def _received(tx: Transaction, row: Row, out: Mapping[str, Any]) -> State:
     findings += (decided := versions_decided(seen))
     version = int(decided[0].params["version"]) if decided else out["version"]
     facts = {"case_no": out["case_no"], "version": version, "files": out["files"],
-             "content_digest": out["content_digest"], "received_as_of": row["as_of"]}  # fmt: skip
+             "content_digest": out["content_digest"], "received_as_of": row["as_of"], "origin": out["origin"]}  # fmt: skip
     # who delivered what: the sealed chain is all that is left of a rejected record when the ledger is lost
     told = {"agency": row["agency"], "source": row["source"], "delivery": row["delivery"], "case_no": out["case_no"],
-            "version": version}  # fmt: skip
+            "version": version} | ({"origin": out["origin"]} if out["origin"] else {})  # fmt: skip
     if out["final"]:
         return _settle(tx, row, State.LISTED, State.REJECTED, "received", findings, told, **facts)
     tx.owe(row["id"], Receipt.RECEIVED)

@@ -152,7 +152,7 @@ def _judge(
     from ingest.profiles import Profiles
     from ingest.signatures import TrustStore
     from ingest.sources import local_delivery
-    from ingest.steps.check import lacks, whole
+    from ingest.steps.check import lacks, scans, whole
     from ingest.steps.receive import Context, receive
 
     trust = TrustStore.load(home.trust)
@@ -175,7 +175,8 @@ def _judge(
         entry = _agency(home, what.path, case, agency)
         report = run(
             case, received.files, into,
-            CheckContext(as_of, entry, trust, received.findings, scanner, lacks=lacks(into), whole=whole(into)),
+            CheckContext(as_of, entry, trust, received.findings, scanner, lacks=lacks(into), whole=whole(into),
+                         scans=scans(into)),
         )  # fmt: skip
     return report.findings, report
 

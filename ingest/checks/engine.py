@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ingest.checks import accepted, archives, formats, items, materials, pixels, policy, readable, virus
+from ingest.checks import accepted, archives, formats, items, materials, pixels, policy, readable, scans, virus
 from ingest.checks.items import Circumstances
 from ingest.checks.ofdzip import BadZip
 from ingest.findings import Finding
@@ -52,7 +52,7 @@ class CheckContext:
     ``as_of`` is the night's logical time (aware), ``agency`` the registry entry of the agency that delivered, ``trust`` the
     anchors against which signatures are judged, ``prior`` what receive found, ``scanner`` an anti-virus engine if there is one,
     ``decisions`` what people decided about the record while it was held, ``lacks`` what the form of its delivery cannot carry,
-    ``whole`` the delivery itself where it is signed.
+    ``whole`` the delivery itself where it is signed, ``scans`` whether it is the scans of a traditional archive.
     """
 
     as_of: dt.datetime
@@ -63,6 +63,7 @@ class CheckContext:
     decisions: Sequence[Mapping[str, Any]] = ()
     lacks: frozenset[str] = frozenset()
     whole: SignedWhole | None = None
+    scans: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -100,7 +101,7 @@ def run(case: dict[str, Any], files: Sequence[StagedFile], base: Path, context: 
     findings = [
         *context.prior,
         *validate(case, context.as_of, context.agency, context.lacks),
-        *materials.check(case, context.agency),
+        *(() if context.scans else materials.check(case, context.agency)),
     ]
     findings += _unmatched(case, files, findings)
     declared = {path: row for _, row in rows(case, "files") if (path := text(row, "path"))}
@@ -128,6 +129,8 @@ def run(case: dict[str, Any], files: Sequence[StagedFile], base: Path, context: 
         signatures.append(verdict.as_json() | {"metadata_path": context.whole.path})
         evidence |= verdict.evidence_files()
     found = {path: report.format for path, report in reports.items()}
+    if context.scans:
+        findings += scans.check(case, files, found, base)
     findings = accepted.soften(findings, context.decisions)
     circumstances = Circumstances(engine)
     return CheckReport(
@@ -274,8 +277,8 @@ def check_file(
     if not _HOSTILE.intersection(finding.code for finding in findings):
         verdict = _judge(data, name, context)
         silent = not verdict.signatures and not verdict.causes
-        if silent and signed_beside and form.id in _SIGNED:
-            pass  # its signature is judged in the file beside it
+        if silent and (signed_beside or context.scans) and form.id in _SIGNED:
+            pass  # its signature is judged in the file beside it, or it is a picture of paper that nobody signs
         elif form.id in _SIGNED or not silent:
             findings += verdict.findings(context.agency.get("policy", {}))
         else:

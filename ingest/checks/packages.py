@@ -96,7 +96,7 @@ def report(stage: Stage, subject: Subject, checked: list[RecordResult], context:
 def check_record(record: PackagedRecord, context: CheckContext) -> RecordResult:
     """One record of a package; the engine's parsers meet whatever is in it."""
     findings = [*record.findings, *_parts(record)]
-    inner = dataclasses.replace(context, prior=(), lacks=record.lacks, whole=record.whole)
+    inner = dataclasses.replace(context, prior=(), lacks=record.lacks, whole=record.whole, scans=record.scans)
     if record.case is not None:
         report = engine.run(record.case, record.files, record.base, inner)
         findings += [finding for finding in report.findings if finding.code not in _OF_ARCHIVING | _OF_THE_WHOLE]

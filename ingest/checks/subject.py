@@ -18,7 +18,7 @@ from ingest.checks.engine import SignedWhole
 from ingest.findings import Finding, Severity
 from ingest.metadata import strictjson
 from ingest.metadata.parts import rows, section, text
-from ingest.model import StagedFile
+from ingest.model import DIGITISED, StagedFile
 from sip.container import Container, Damaged, Item
 
 _RECORD, _CHECKS, _FORM = "metadata/record.json", "metadata/checks.json", "metadata/as_given/form.json"
@@ -55,7 +55,8 @@ class PackagedRecord:
 
     ``base`` is the folder below which ``files`` stand; ``parts`` the metadata files that came with it; ``findings`` what was
     found on taking it out of the package. ``lacks`` are members that the form in which it was once delivered cannot carry;
-    ``accepted`` the findings of doubts that a person accepted when it was archived; ``whole`` its delivery, where that is signed.
+    ``accepted`` the findings of doubts that a person accepted when it was archived; ``whole`` its delivery, where that is signed;
+    ``scans`` whether it is the scans of a traditional archive.
     """
 
     identifier: str
@@ -68,6 +69,7 @@ class PackagedRecord:
     lacks: frozenset[str] = frozenset()
     accepted: Sequence[Finding] = ()
     whole: SignedWhole | None = None
+    scans: bool = False
 
     @property
     def title(self) -> str:
@@ -134,6 +136,7 @@ def take_out(identifier: str, container: Container, members: Mapping[str, Item],
         frozenset(pointer for pointer in _list(form, "lacks") if isinstance(pointer, str)),
         list(_accepted(_aside(container, members.get(_CHECKS)))),
         _whole(container, members, section(form, "signed"), base),
+        form.get("origin") == DIGITISED,
     )
 
 

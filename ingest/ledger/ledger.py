@@ -244,6 +244,16 @@ class Transaction:
         """Draw the next number of a sequence; gapless, because it is undone with the transaction."""
         return int(self.conn.execute(_DRAW[self.conn.dialect.name], {"scope": scope}).scalar_one())
 
+    def lift(self, scope: str, to: int) -> None:
+        """Let a sequence go on after ``to``: a number that somebody else gave is not to be drawn again."""
+        self.conn.execute(_LIFT[self.conn.dialect.name], {"scope": scope, "to": to})
+
+    def owner_of(self, archival_code: str) -> tuple[str, str] | None:
+        """The (agency, case number) that a 档号 was given to."""
+        asked = sa.select(number.c.agency, number.c.case_no).where(number.c.archival_code == archival_code)
+        row = self.conn.execute(asked).one_or_none()
+        return None if row is None else (row.agency, row.case_no)
+
     def numbers(self, cases: Iterable[tuple[str, str]]) -> dict[tuple[str, str], dict[str, Any]]:
         """The filings that these (agency, case number) got when they were first filed; later versions keep them."""
         asked = sa.tuple_(number.c.agency, number.c.case_no).in_(list(cases))
@@ -274,6 +284,15 @@ def _draw(insert: Any) -> Any:
     return counted.returning(sequence.c.last)
 
 
+def _lift(insert: Any) -> Any:
+    """One statement that sets a sequence to a number, unless it stands higher."""
+    to = sa.bindparam("to", type_=sa.BigInteger)
+    first = insert(sequence).values(scope=sa.bindparam("scope"), last=to)
+    higher = sa.case((sequence.c.last < to, to), else_=sequence.c.last)
+    return first.on_conflict_do_update(index_elements=["scope"], set_={"last": higher})
+
+
+_LIFT = {"sqlite": _lift(sqlite.insert), "postgresql": _lift(postgresql.insert)}
 _DRAW = {"sqlite": _draw(sqlite.insert), "postgresql": _draw(postgresql.insert)}
 
 

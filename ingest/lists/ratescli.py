@@ -1,10 +1,11 @@
-"""``guidang lists rates|digitised``: the rates that an archive is judged by, and what they are counted from."""
+"""``guidang lists rates|digitised|holdings``: the rates that an archive is judged by, and what they are counted from."""
 
 from __future__ import annotations
 
 import argparse
 import datetime as dt
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,9 +38,16 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         )
     digitised = inner.add_parser("digitised", help="数字化率，分全宗和卷、件、页 / digitisation by fonds and unit")
     digitised.add_argument("--fonds", help="只限该全宗 / only this fonds")
-    for parser, func in ((rates, _rates), (digitised, _digitised)):
+    holdings = inner.add_parser(
+        "holdings", help="导入一个全宗的馆藏目录（应数字化的依据）/ import a fonds' catalogue of holdings"
+    )
+    holdings.add_argument("file", type=Path, help="目录：XLSX 或 CSV / the catalogue")
+    holdings.add_argument("--fonds", required=True, help="全宗号 / the fonds")
+    holdings.add_argument("--by", required=True, help="导入人 / who imports it")
+    for parser, func in ((rates, _rates), (digitised, _digitised), (holdings, _holdings)):
         parser.add_argument("--json", action="store_true", help="JSON")
-        parser.add_argument("--xlsx", type=Path, metavar="文件", help="另存为 XLSX / write a workbook")
+        if func is not _holdings:
+            parser.add_argument("--xlsx", type=Path, metavar="文件", help="另存为 XLSX / write a workbook")
         parser.add_argument("--home", type=Path, help="数据目录，默认 $GUIDANG_HOME 或 var/ / home folder")
         parser.set_defaults(func=func)
 
@@ -76,6 +84,26 @@ def _digitised(args: argparse.Namespace) -> int:
         ledger.upgrade()
         found = digitisation_rate(ledger, plan, args.fonds)
     _tell(args, {"digitisation": found})
+    return 0
+
+
+def _holdings(args: argparse.Namespace) -> int:
+    from ingest.ledger import Ledger
+    from ingest.lists.intake import BadHoldings, take_holdings
+
+    home = Home.of(args.home)
+    with Ledger(home.database_url) as ledger:
+        ledger.upgrade()
+        try:
+            taken = take_holdings(ledger, args.file.read_bytes(), args.file.name, args.fonds, args.by)
+        except BadHoldings as e:
+            for finding in e.findings:
+                sys.stderr.write(f"{finding.field or ''} {finding.text('zh')} / {finding.text('en')}\n")
+            return 1
+        except OSError as e:
+            sys.stderr.write(f"目录不能读取 / the catalogue cannot be read: {e}\n")
+            return 2
+    say(json.dumps(taken.as_json(), ensure_ascii=False) if args.json else taken.text())
     return 0
 
 

@@ -51,7 +51,8 @@ def places(case: Any) -> Iterator[Place]:
     """Every code of a case that a standard can judge."""
     body, record = section(case, "case"), section(case, "record")
     matter, result = section(body, "matter"), section(body, "result")
-    yield from _place(body, ("case", "case_no"), "case_no")
+    if text(body, "case_no") != text(record, "archival_code"):  # what was no case goes by its 档号
+        yield from _place(body, ("case", "case_no"), "case_no")
     yield from _place(matter, ("case", "matter", "implementation_code"), "implementation")
     yield from _place(matter, ("case", "matter", "handling_item_code"), "handling_item")
     yield from _place(matter, ("case", "matter", "basic_code"), "basic")

@@ -10,7 +10,7 @@ from ingest.findings import Finding
 from ingest.metadata import codes
 from ingest.metadata.parts import rows, section, text, whole
 
-GROUPS = ("申报文件", "过程文件", "结果文件")
+GROUPS = ("申报文件", "过程文件", "结果文件", "数字化副本")
 _FILE_REFERENCE = re.compile(r"file:([0-9]{1,9})")
 
 

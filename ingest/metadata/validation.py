@@ -43,6 +43,8 @@ def validate(
     return found
 
 
+_ABSENT = ("MET-REQUIRED", "MET-EVENT-MISSING", "MET-NO-DIGEST")
+_FOLLOWS = {"MET-TIME-TOO-OLD": "/case/closed_at"}  # what never was a case may be older than the Republic
 _INDEX = re.compile("/[0-9]+(?=/|$)")
 
 
@@ -52,8 +54,10 @@ def _carried(found: Iterable[Finding], lacks: frozenset[str]) -> Iterator[Findin
         place = _INDEX.sub("/*", finding.field or "")
         if finding.code == "MET-EVENT-MISSING":
             place = f"/events/{finding.params['action']}"
-        if finding.code in ("MET-REQUIRED", "MET-EVENT-MISSING") and place in lacks:
+        if finding.code in _ABSENT and place in lacks:
             missed[place] = None
+        elif _FOLLOWS.get(finding.code) in lacks:
+            continue  # a rule about something that the form does not have
         else:
             yield finding
     if missed:

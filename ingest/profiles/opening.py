@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ingest.findings import Finding
-from ingest.profiles import batch, dat93, deployed, eep, rows
+from ingest.profiles import batch, dat93, deployed, eep, rows, scans
 from ingest.profiles.profile import Profile, Profiles
 from ingest.profiles.trees import BadForm, FolderTree, FormDelivery, SubTree, Tree, ZipTree
 from ingest.settings import Limits
@@ -41,6 +41,8 @@ def parts(
             return list(dat93.read(tree, limits).items)
         if kind == "batch":
             return list(batch.read(tree, str(batch.find(tree)), limits).packages)
+        if kind == "scans":
+            return _scans(tree, _profile(profiles, agency, kind), rooms, limits).codes()
         if kind == "gdbs":
             profile = _profile(profiles, agency, kind)
             tables = rows.read(tree, profile, limits)
@@ -55,6 +57,8 @@ def open_delivery(
 ) -> FormDelivery:
     """The record ``part`` ("" for the only one) of a delivery. Raises BadForm with all that is wrong with the form, DeliveryGone
     and SourceAway as the source does, ConfigError for an unknown profile."""
+    if part and (index := scans.Index.of(rooms.whole)) is not None and not (rooms.whole / _CONTENT).exists():
+        return scans.deliver(reader, index, part, _profile(profiles, agency, "scans"), agency)  # listed once is enough
     tree = _tree(reader, rooms, limits)
     kind, inner = _recognised(tree)
     profile = _profile(profiles, agency, "deployed" if kind == "batch" else kind)
@@ -70,12 +74,19 @@ def open_delivery(
     if kind == "batch":
         listed = batch.read(inner, str(batch.find(inner)), limits)
         return batch.deliver(inner, listed, _one(part, listed.packages), profile, rooms.work, limits, rooms.stack)
+    if kind == "scans":
+        index = _scans(inner, profile, rooms, limits)
+        return scans.deliver(inner, index, _one(part, dict.fromkeys(index.codes())), profile, agency)
     tables = rows.read(inner, profile, limits)
     codes = {row[rows.KEY]: row for row in tables[rows.FIRST]}
     strays = rows.strays(inner, tables, profile)
     if strays:
         raise BadForm(*strays)
     return rows.deliver(inner, tables, _one(part, codes), profile, agency)
+
+
+def _scans(tree: Tree, profile: Profile, rooms: Rooms, limits: Limits) -> scans.Index:
+    return scans.read(tree, str(scans.find(tree)), profile, limits, rooms.whole)
 
 
 def _one(part: str, known: Mapping[str, Any]) -> str:
@@ -95,7 +106,7 @@ def _tree(reader: DeliveryReader, rooms: Rooms, limits: Limits) -> Tree:
     tree = FolderTree(reader)
     if len(tree.names) != 1 or not tree.names[0].lower().endswith(".zip"):
         return tree
-    here = rooms.whole / "content.zip"
+    here = rooms.whole / _CONTENT
     if not here.exists():
         _fetch(tree, here, limits)
     return ZipTree(rooms.stack.enter_context(here.open("rb", buffering=0)), tree.names[0], limits)
@@ -120,6 +131,7 @@ def _fetch(tree: Tree, target: Path, limits: Limits) -> None:
 
 
 _CHUNK = 1 << 20
+_CONTENT = "content.zip"
 
 
 def _recognised(tree: Tree) -> tuple[str, Tree]:
@@ -130,6 +142,11 @@ def _recognised(tree: Tree) -> tuple[str, Tree]:
         return "batch", tree
     if rows.table_files(tree):
         return "gdbs", tree
+    if scans.find(tree) is not None:
+        return "scans", tree
+    tops = {n.partition("/")[0] for n in tree.names} if isinstance(tree, ZipTree) else set()
+    if len(tops) == 1 and scans.find(inner := SubTree(tree, tops.pop())) is not None:
+        return "scans", inner  # who zips a folder zips it with its name
     found = [n.rpartition("/")[0] for n in tree.names if n.rpartition("/")[2] == BASE_INFO and n.count("/") <= 1]
     if found:
         return "deployed", _below(tree, found[0])
@@ -137,7 +154,10 @@ def _recognised(tree: Tree) -> tuple[str, Tree]:
         return "eep", tree
     if any(n.startswith(GROUPS) for n in tree.names):
         raise BadForm(Finding("PRF-METADATA-MISSING", params={"name": BASE_INFO}))
-    reason = "没有 case.json、基本信息元数据.xml、目录文件.XML、交接单据、EX_GDBS 表，也不是 EEP / none of the known metadata files"
+    reason = (
+        "没有 case.json、基本信息元数据.xml、目录文件.XML、交接单据、EX_GDBS 表、扫描件目录（目录.xlsx 或 .csv），也不是 EEP"
+        " / none of the known metadata files"
+    )
     raise BadForm(Finding("PRF-UNKNOWN-FORM", params={"reason": reason}))
 
 

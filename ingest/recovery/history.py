@@ -25,6 +25,7 @@ class Told:
     delivery: str = ""
     case_no: str | None = None
     version: int | None = None
+    origin: str | None = None
     content_digest: str | None = None
     natures: str = natures.GOOD
     state: str = State.LISTED.value
@@ -85,7 +86,7 @@ class History:
             case "received":
                 for name in ("agency", "source", "delivery", "case_no", "version"):
                     setattr(told, name, detail[name])
-                told.content_digest = detail.get("content")
+                told.content_digest, told.origin = detail.get("content"), detail.get("origin")
                 if told.content_digest is not None:
                     told.owe(Receipt.RECEIVED)
             case "filed":

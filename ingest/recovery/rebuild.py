@@ -19,12 +19,13 @@ from ingest.audit import heads
 from ingest.ledger import Ledger, Transaction, natures, search
 from ingest.ledger.tables import batch, chain_head, copy, event, held_decision, number, receipt, record, sequence
 from ingest.metadata import applicant
-from ingest.model import CopyState, Receipt, State
+from ingest.model import DIGITISED, CopyState, Receipt, State
 from ingest.recovery import packages
 from ingest.recovery.history import History, Told
 from ingest.recovery.packages import Found, Unusable
 from ingest.schedule.numbers import scopes_of
 from ingest.settings import Agency, ConfigError
+from ingest.steps import given
 from ingest.steps.filing import columns
 from ingest.store.objects import ObjectStore
 
@@ -221,6 +222,7 @@ def row_of(f: Found, told: Told | None, agency: Agency, now: str) -> dict[str, A
         "version": mark["version"], "content_digest": mark["content_digest"],
         "identity": f"{mark['agency']}|{mark['case_no']}|{mark['version']}", "findings": mark["findings"],
         "natures": natures.of(mark["findings"]),
+        "origin": DIGITISED if f.filing["matched_by"] == given.MATCHED_BY else None,
         "decisions": mark["decisions"], "files": f.files, "filing": f.filing, "package_sha256": mark["sha256"],
         "package_size": mark["size"], "payload_bytes": mark["payload_bytes"], "object_key": f.key,
         "failures": told.failures if told else 0, "updated_at": told.at if told else now,
@@ -234,7 +236,7 @@ def _undeposited(record_id: str, told: Told, as_of: str, by_identity: Mapping[st
     return {
         "id": record_id, "batch_id": told.batch, "position": told.position, "source": told.source,
         "agency": told.agency, "delivery": told.delivery, "location": "", "state": told.state, "as_of": as_of,
-        "received_as_of": as_of, "case_no": told.case_no, "version": told.version,
+        "received_as_of": as_of, "case_no": told.case_no, "origin": told.origin, "version": told.version,
         "content_digest": told.content_digest, "findings": [], "natures": told.natures, "receipt_code": code, "receipt_at": at,
         "duplicate_of": by_identity.get(identity) if told.state == State.DUPLICATE else None,
         "failures": told.failures, "updated_at": told.at,

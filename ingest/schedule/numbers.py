@@ -26,8 +26,8 @@ _ARCHIVAL = {
     ),
 }
 _ELECTRONIC = re.compile(
-    rf"(?P<region>[0-9]{{6}})-{_FONDS}-(?P<matter>[0-9A-HJ-NPQRTUWXY]{{18}}[1-6][0-9]{{2}}[0-9A-Z]{{10}})"
-    rf"-{_YEAR}-{_RETENTION}-(?P<serial>[0-9]{{6}})"
+    rf"(?P<region>[0-9]{{6}})-{_FONDS}-(?P<matter>[0-9A-HJ-NPQRTUWXY]{{18}}[1-6][0-9]{{2}}[0-9A-Z]{{10}}"
+    rf"|[A-Z]{{2}}(?:_[A-Z0-9]{{1,4}}){{0,2}})-{_YEAR}-{_RETENTION}-(?P<serial>[0-9]{{6}})"
 )
 
 
@@ -37,7 +37,7 @@ class NumberSpaceExhausted(ValueError):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ElectronicRecordCode:
-    """The parts of an 电子文件号."""
+    """The parts of an 电子文件号; ``implementation_code`` is the class (`class_part`) where there is no matter."""
 
     region: str
     fonds_no: str
@@ -68,6 +68,11 @@ def electronic_scope(region: str, fonds_no: str, implementation_code: str, year:
     parts, six digits last for every matter, and records of different matters never wait for one another's row lock.
     """
     return f"电子文件号:{_electronic_prefix(region, fonds_no, implementation_code, year, retention_code)}"
+
+
+def class_part(category: str) -> str:
+    """What stands in the place of the 实施编码 for archives of no matter: the class, ``ZY·XK`` as ``ZY_XK`` (keys are ASCII)."""
+    return category.replace("·", "_")
 
 
 def electronic_record_code(

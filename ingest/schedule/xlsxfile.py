@@ -9,27 +9,21 @@ import math
 import re
 import warnings
 import zipfile
-import zlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from ingest.findings import Finding
-from ingest.schedule.load import ScheduleError
+from ingest.metadata.workbooks import BROKEN, BadWorkbook, checked, opened
+from ingest.schedule.load import MAX_BYTES, ScheduleError
 from ingest.schedule.model import Schedule
 from ingest.schedule.table import CLASSES, HEAD, MAX_ROWS, TABLE, Row, from_sheets
-from ingest.schedule.xlsxguard import BadWorkbook, checked
 
 if TYPE_CHECKING:
-    from openpyxl.workbook import Workbook
+    pass
 
 _COLUMNS = 60  # the table has 19; what stands further right is not read
 _DAYS = ("施行日期", "截止日期", "批复日期")
 _NUMBERS = ("件号位数", "办理结果", "档号含机构", "类别默认", "是否归档")  # where a number can have lost nothing
-# What openpyxl was seen to raise on damaged workbooks.
-_BROKEN = (
-    KeyError, ValueError, TypeError, AttributeError, IndexError, OverflowError, RecursionError, SyntaxError, OSError,
-    zipfile.BadZipFile, zlib.error,
-)  # fmt: skip
 
 
 def read_xlsx(content: bytes, name: str) -> Schedule:
@@ -39,7 +33,7 @@ def read_xlsx(content: bytes, name: str) -> Schedule:
     needed (a spreadsheet would have cut 2.10 to 2.1 and 003 to 3) are findings, never guessed at.
     """
     try:
-        guarded = checked(content, (HEAD, CLASSES, TABLE))
+        guarded = checked(content, (HEAD, CLASSES, TABLE), MAX_BYTES)
         wrong = [
             Finding("SCH-MERGED", path=name, field=f"{sheet}!{where}", params={"sheet": sheet, "range": where})
             for sheet, where in guarded.merged
@@ -53,24 +47,13 @@ def read_xlsx(content: bytes, name: str) -> Schedule:
 
 
 def _sheets(content: bytes, name: str, wrong: list[Finding]) -> Iterator[tuple[str, list[Row]]]:
-    book = _opened(content)
+    book = opened(content)
     with warnings.catch_warnings(), contextlib.closing(book):
         warnings.simplefilter("ignore")  # openpyxl warns of dates out of range, which become error cells told below
         for sheet in book.worksheets:
             if sheet.title in (HEAD, CLASSES, TABLE):
                 sheet.reset_dimensions()  # what a sheet says of its own size is not believed
                 yield sheet.title, _rows(sheet, name, wrong)
-
-
-def _opened(content: bytes) -> Workbook:
-    from openpyxl import load_workbook
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of styles and extensions, none of which is used
-            return load_workbook(io.BytesIO(content), read_only=True, data_only=False, keep_links=False)
-    except _BROKEN as error:
-        raise BadWorkbook(f"不是完好的 XLSX 工作簿：{str(error)[:200]}") from error
 
 
 def _rows(sheet: Any, name: str, wrong: list[Finding]) -> list[Row]:
@@ -88,7 +71,7 @@ def _rows(sheet: Any, name: str, wrong: list[Finding]) -> list[Row]:
                 texts.append(_text(cell, label, (name, sheet.title, number), wrong))
             titles = titles or [text.strip() for text in texts]
             out.append(Row(number, tuple(texts)))
-    except _BROKEN as error:
+    except BROKEN as error:
         raise BadWorkbook(f"“{sheet.title}”不能读取：{str(error)[:200]}") from error
     return out
 

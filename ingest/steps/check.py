@@ -18,14 +18,14 @@ from ingest.checks.engine import SignedWhole
 from ingest.checks.items import sheet
 from ingest.metadata import applicant, strictjson
 from ingest.metadata.parts import section
-from ingest.model import StagedFile
+from ingest.model import DIGITISED, StagedFile
 from ingest.schedule import closing_date
 from ingest.schedule.codes import MatterCodes
 from ingest.settings import Home
 from ingest.signatures import evidence
 from ingest.sources.base import METADATA
 from ingest.steps import house
-from ingest.steps.receive import FORM, GIVEN, findings_of, staged
+from ingest.steps.receive import FORM, GIVEN, findings_of, origin, staged
 from sip import canonical
 
 RECORD, CHECKS, SIGNATURES, EVIDENCE = "record.json", "checks.json", "signatures.json", "evidence"
@@ -35,6 +35,11 @@ def lacks(base: Path) -> frozenset[str]:
     """What the form of a staged delivery cannot carry, as receive left it; nothing for our own case.json."""
     form = base / FORM
     return frozenset(strictjson.loads(form.read_bytes())["lacks"]) if form.exists() else frozenset()
+
+
+def scans(base: Path) -> bool:
+    """Whether a staged delivery is the scans of a traditional archive, as its profile said."""
+    return origin(base) == DIGITISED
 
 
 def whole(base: Path) -> SignedWhole | None:
@@ -60,6 +65,7 @@ def work(home: Home, job: dict[str, Any]) -> dict[str, Any]:
         decisions=[d for d in job["decisions"] or () if d["content"] == job["content_digest"]],
         lacks=lacks(base),
         whole=whole(base),
+        scans=scans(base),
     )
     try:
         report = run_checks(strictjson.loads((base / METADATA).read_bytes()), files, base, context)

@@ -10,12 +10,12 @@ from typing import Any
 
 from ingest.findings import Finding
 from ingest.ledger import Transaction
-from ingest.model import State
+from ingest.model import DIGITISED, State
 from ingest.schedule import Match, NoMatch, ScheduleSet, assign, closing_date, terms
 from ingest.schedule.lineage import Lineage
 from ingest.schedule.opening import stricter, unit_opinion
 from ingest.settings import Agency, ConfigError, Home
-from ingest.steps import check, house
+from ingest.steps import check, given, house
 from ingest.steps.receive import findings_of, staged
 
 
@@ -78,8 +78,16 @@ def file_records(tx: Transaction, rules: Rules, records: Sequence[Loaded]) -> li
             out.append(standing[row["id"]])  # another run was faster: no number may be drawn for nothing
             continue
         findings, case = findings_of(row["findings"]), (row["agency"], row["case_no"])
-        if (given := numbered.get(case) or fresh.get(case)) is not None:
-            filing = given | _reopened(given, record, rules.secret_terms)
+        if (known := numbered.get(case) or fresh.get(case)) is not None:
+            filing = known | _reopened(known, record, rules.secret_terms)
+        elif row["origin"] == DIGITISED:
+            taken = {f["archival_code"]: case for case, f in fresh.items()}
+            found, said = given.file_given(tx, rules.schedules, rules.secret_terms, row, record, agency, taken)
+            findings += said
+            if found is None:
+                out.append(_settle(tx, row, State.HELD, findings))
+                continue
+            filing = fresh[case] = found.as_json()
         else:
             answer = rules.match(record, agency, dt.datetime.fromisoformat(row["as_of"]))
             findings += answer.findings
@@ -110,10 +118,15 @@ def columns(filing: Mapping[str, Any], record: Mapping[str, Any], agency: Agency
         raise ConfigError(f"agencies.json: transfer_level {e}: province, city, county") from e
     names = ("fonds_no", "category", "year", "retention_code", "electronic_record_code", "archival_code")
     title, matter = _part(record, "record").get("title"), _part(_part(record, "case"), "matter")
+    closed = closing_date(record)  # scans of traditional archives were never a case that was closed
     return (
         {name: filing[name] for name in names}
         | {name: days[name] for name in ("retention_end", "open_due", "transfer_due")}
-        | {"title": title, "matter_code": matter.get("implementation_code"), "closed_on": str(closing_date(record))}
+        | {
+            "title": title,
+            "matter_code": matter.get("implementation_code"),
+            "closed_on": closed.isoformat() if closed else None,
+        }
     )
 
 

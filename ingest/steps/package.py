@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ingest.model import Filing, StagedFile
+from ingest.model import CST, DIGITISED, Filing, StagedFile
 from ingest.schedule import terms
 from ingest.settings import Agency, Home
 from ingest.steps import check, house
@@ -68,7 +68,7 @@ def plan(job: Mapping[str, Any], base: Path, agency: Agency, scratch: Path) -> P
     documents = {
         "base_info.xml": xml.base_info_pieces(described),
         "process_info.xml": xml.process_info_pieces(described),
-        "premis.xml": premis.pieces(described, _history(job, filing, as_of), *agents),
+        "premis.xml": premis.pieces(described, [*_origin(job, rest), *_history(job, filing, as_of)], *agents),
     }
     tags: dict[str, bytes | Path] = {
         "filing.json": canonical.dumps({"schema": "guidang.filing/1.0", **filing.as_json()}),
@@ -136,6 +136,15 @@ def _payload(files: list[dict[str, Any]], base: Path) -> list[PayloadFile]:
         f = StagedFile.from_json(files.pop())
         out.append(PayloadFile(f.path, f"{base}/{f.staged}", f.size, f.sha256, f.sm3, f.crc32))
     return out
+
+
+def _origin(job: Mapping[str, Any], record: Mapping[str, Any]) -> Iterator[premis.Event]:
+    """Where the content came from, of what was never born digital: by whom and when it was scanned, as the catalogue says."""
+    if job["origin"] == DIGITISED:
+        about = record["record"]
+        day = dt.date.fromisoformat(about["digitised_on"])
+        yield premis.Event("digitised", dt.datetime.combine(day, dt.time(), CST), detail="传统载体档案数字化（扫描）",
+                           note=str(about.get("digitised_by") or ""))  # fmt: skip
 
 
 def _history(job: Mapping[str, Any], filing: Filing, as_of: dt.datetime) -> list[premis.Event]:

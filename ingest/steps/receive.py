@@ -45,6 +45,7 @@ class Received:
     version: int | None = None
     content_digest: str | None = None
     final: bool = False
+    origin: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -54,6 +55,7 @@ class Received:
             "version": self.version,
             "content_digest": self.content_digest,
             "final": self.final,
+            "origin": self.origin,
         }
 
 
@@ -133,7 +135,14 @@ def _receive_form(reader: DeliveryReader, into: Path, limits: Limits, context: C
         out = _take(opened, raw, into, limits, opened.profile.get("signed", {}).get("sha256", ""))
     _keep(opened, into)
     shutil.rmtree(work)
-    return dataclasses.replace(out, findings=[*opened.findings, *out.findings])
+    return dataclasses.replace(out, findings=[*opened.findings, *out.findings], origin=opened.profile.get("origin"))
+
+
+def origin(base: Path) -> str | None:
+    """What a staged delivery is a record of, by its profile: None, a case; else model.DIGITISED."""
+    form = base / FORM
+    said = strictjson.loads(form.read_bytes()).get("origin") if form.exists() else None
+    return said if isinstance(said, str) else None
 
 
 def _keep(opened: FormDelivery, into: Path) -> None:

@@ -21,12 +21,13 @@ Texts = dict[str, str]  # element (``a/b`` for nested ones) → its text; an emp
 _FORMS = Path(__file__).parent / "formtables"
 _INTEGER = re.compile(r"-?[0-9]{1,15}")
 _MOMENTS = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y%m%d%H%M%S", "%Y/%m/%d %H:%M:%S", "%Y-%m-%d %H:%M")
+_DAYS = ("%Y-%m-%d", "%Y%m%d", "%Y/%m/%d", "%Y.%m.%d")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Row:
     """One element of a form. ``at`` are the members that it is written from, the first that is there; it is read into the first.
-    ``kind`` is text, integer, moment (China time), yesno, basename, system, or count."""
+    ``kind`` is text, integer, moment (China time), date, yesno, basename, system, or count."""
 
     element: str
     at: tuple[tuple[str, ...], ...]
@@ -98,20 +99,29 @@ def read(rows: Sequence[Row], texts: Mapping[str, str]) -> dict[str, Any]:
 
 
 def parsed(kind: str, text: str) -> Any:
-    """A text as the value it means: integers, 是/否, and times as ISO 8601 with China's offset."""
+    """A text as the value it means: integers, 是/否, times as ISO 8601 with China's offset, and days."""
     if kind in ("integer", "count"):
         return int(text) if _INTEGER.fullmatch(text) else text
     if kind == "yesno":
         return {"是": True, "1": True, "true": True, "否": False, "0": False, "false": False}.get(text.lower(), text)
     if kind == "moment":
         return _iso(text)
-    return text
+    return _day(text) if kind == "date" else text
 
 
 def _iso(text: str) -> str:
     for shape in _MOMENTS:
         try:
             return f"{dt.datetime.strptime(text.removesuffix('.0'), shape):%Y-%m-%dT%H:%M:%S}+08:00"
+        except ValueError:
+            continue
+    return text
+
+
+def _day(text: str) -> str:
+    for shape in _DAYS:
+        try:
+            return f"{dt.datetime.strptime(text, shape):%Y-%m-%d}"
         except ValueError:
             continue
     return text

@@ -168,6 +168,7 @@ def test_a_decision_is_for_the_content_that_was_seen(held: HeldHome) -> None:
             "version": 1,
             "content_digest": content * 64,
             "final": False,
+            "origin": None,
         }
         with held.ledger.begin() as tx:
             stages._received(tx, held.row(), out)

@@ -40,7 +40,7 @@ def judged(
     case = json.loads((into / "case.json").read_bytes())
     context = CheckContext(
         as_of, AGENCY, TrustStore.load(tmp_path / "trust"), out.findings,
-        lacks=check.lacks(into), whole=check.whole(into),
+        lacks=check.lacks(into), whole=check.whole(into), scans=check.scans(into),
     )  # fmt: skip
     report = run(case, out.files, into, context)
     return {f.code for f in report.findings}, report.record, {f.path: (into / f.staged).read_bytes() for f in out.files}

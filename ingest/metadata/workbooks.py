@@ -1,4 +1,4 @@
-"""A workbook from a stranger, looked over before any parser sees it: size, DTDs, absurd rows, merged cells."""
+"""A workbook from a stranger, looked over before any parser sees it: size, DTDs, absurd rows, merged cells; and then opened."""
 
 from __future__ import annotations
 
@@ -7,17 +7,25 @@ import html
 import io
 import re
 import struct
+import warnings
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from typing import TYPE_CHECKING
 
-from ingest.schedule.load import MAX_BYTES
+if TYPE_CHECKING:
+    from openpyxl.workbook import Workbook
 
 _MEMBERS = 500
 _UNPACKED = 192 * 1024 * 1024  # 20,000 entries of full cells take a third of it
 _LAST_ROW = 1_048_576  # of any spreadsheet
 _ZIP_ERRORS = (
     zipfile.BadZipFile, zlib.error, struct.error, NotImplementedError, ValueError, EOFError, OSError, RuntimeError, IndexError,
+)  # fmt: skip
+# What openpyxl was seen to raise on damaged workbooks.
+BROKEN = (
+    KeyError, ValueError, TypeError, AttributeError, IndexError, OverflowError, RecursionError, SyntaxError, OSError,
+    zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
 _OLE = b"\xd0\xcf\x11\xe0"
 _ROW = re.compile(rb"<(?:\w+:)?row\s(?:[^>]*?\s)?r\s*=\s*[\"']([^\"']*)[\"']")
@@ -39,10 +47,13 @@ class Checked:
     merged: tuple[tuple[str, str], ...]
 
 
-def checked(content: bytes, sheets: Sequence[str]) -> Checked:
-    """Look over the bytes of a workbook of which ``sheets`` will be read. Raises BadWorkbook."""
-    if len(content) > MAX_BYTES:
-        raise BadWorkbook(f"超过 {MAX_BYTES} 字节")
+def checked(content: bytes, sheets: Collection[str] | None, longest: int) -> Checked:
+    """Look over the bytes of a workbook of which ``sheets`` (None: any) will be read, and which may have ``longest`` bytes.
+
+    Raises BadWorkbook.
+    """
+    if len(content) > longest:
+        raise BadWorkbook(f"超过 {longest} 字节")
     if content.startswith(_OLE):
         raise BadWorkbook("是旧的 XLS 或加密的工作簿，请去掉密码、另存为 XLSX")
     try:
@@ -59,6 +70,18 @@ def checked(content: bytes, sheets: Sequence[str]) -> Checked:
         raise
     except _ZIP_ERRORS as error:
         raise BadWorkbook(f"不是完好的 XLSX 工作簿：{str(error)[:100]}") from error
+
+
+def opened(content: bytes) -> Workbook:
+    """A workbook that was `checked`, to be read row by row; formulas stay formulas. Raises BadWorkbook."""
+    from openpyxl import load_workbook
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of styles and extensions, none of which is used
+            return load_workbook(io.BytesIO(content), read_only=True, data_only=False, keep_links=False)
+    except BROKEN as error:
+        raise BadWorkbook(f"不是完好的 XLSX 工作簿：{str(error)[:200]}") from error
 
 
 def _bounded(members: Sequence[zipfile.ZipInfo]) -> None:
@@ -86,7 +109,7 @@ def _plain(name: str, data: bytes) -> None:
         last = number
 
 
-def _merged(archive: zipfile.ZipFile, sheets: Sequence[str]) -> Iterator[tuple[str, str]]:
+def _merged(archive: zipfile.ZipFile, sheets: Collection[str] | None) -> Iterator[tuple[str, str]]:
     targets = {}
     for relation in _RELATION.findall(archive.read("xl/_rels/workbook.xml.rels")):
         given = dict(_ATTRIBUTE.findall(relation))
@@ -95,7 +118,7 @@ def _merged(archive: zipfile.ZipFile, sheets: Sequence[str]) -> Iterator[tuple[s
     for element in _SHEET.findall(archive.read("xl/workbook.xml")):
         given = dict(_ATTRIBUTE.findall(element))
         title = html.unescape(given.get(b"name", b"").decode("utf-8", "replace"))
-        if title in sheets:
+        if sheets is None or title in sheets:
             if title in seen:
                 raise BadWorkbook(f"有两张“{title}”表")
             seen.add(title)
