@@ -247,7 +247,11 @@ def _mine(user: User, state: State, agency: str | None = None) -> list[sa.Column
 
 
 def _sent_back(user: User, since: str, agency: str | None) -> list[sa.ColumnElement[bool]]:
-    return [*_mine(user, State.REJECTED, agency), record.c.entered_on >= since]
+    """Rejected since a day. The first record of these days bounds the walk along (state, entered), so that the years before are not
+    looked through."""
+    one = record.alias("one")
+    first = sa.select(sa.func.min(one.c.entered)).where(one.c.entered_on >= since).scalar_subquery()
+    return [*_mine(user, State.REJECTED, agency), record.c.entered_on >= since, record.c.entered >= first]
 
 
 def _holding(findings: list[Mapping[str, Any]]) -> set[str]:
