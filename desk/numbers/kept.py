@@ -11,6 +11,7 @@ from ingest.lists.indicators import Indicators, gather
 from ingest.settings import Agency, Home
 
 _SECONDS = 60.0  # in a running night something happens every moment: figures are then at most so old, and say of when
+_WORTH = 60  # times as long as they took to count, if that is longer
 _LONGEST = 900.0  # what is declared in config/ may change without an event
 
 
@@ -19,7 +20,7 @@ class Kept:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._known: dict[tuple[str, str], tuple[float, Indicators]] = {}
+        self._known: dict[tuple[str, str], tuple[float, float, Indicators]] = {}
 
     def of(self, home: Home, ledger: Ledger, agency: Agency | None) -> Indicators:
         """The figures, counted now unless those known are still right or were counted a moment ago."""
@@ -27,13 +28,16 @@ class Kept:
         with ledger.read() as conn:
             end = chain.head(conn).seq
         with self._lock:  # one counts, the others wait for it instead of counting too
-            at, known = self._known.get(key, (0.0, None))
+            at, took, known = self._known.get(key, (0.0, 0.0, None))
             today = now()
-            lasts = _LONGEST if known is not None and known.event == end else _SECONDS
+            lasts = (
+                _LONGEST if known is not None and known.event == end else max(_SECONDS, min(_WORTH * took, _LONGEST))
+            )
             if known is not None and known.day == today.date().isoformat() and time.monotonic() - at < lasts:
                 return known
+            begun = time.monotonic()
             found = gather(home, ledger, today, agency)
-            self._known[key] = (time.monotonic(), found)
+            self._known[key] = (time.monotonic(), time.monotonic() - begun, found)
             return found
 
 

@@ -136,7 +136,7 @@ record = Table(
     Index("record_natures", "agency", "entered_on", "state", "natures", "payload_bytes"),
     Index("record_archival_code", "archival_code", "state"),
     Index("record_entered", "entered", unique=True),
-    Index("record_state", "state", "entered"),
+    Index("record_state", "state", "entered", "entered_on", "agency"),  # the last two for the queues of the desk
     Index("record_agency", "agency", "entered"),
     Index("record_matter", "matter_code", "entered"),
     Index("record_entered_on", "entered_on", "entered"),

@@ -80,6 +80,7 @@ def test_figures_are_counted_again_once_something_happened(
     case: CaseHome, client_of: Clients, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("desk.numbers.kept._SECONDS", 0.0)
+    monkeypatch.setattr("desk.numbers.kept._WORTH", 0)
     filed(case, 1)
     client = client_of(case.home, "operator")
     assert client.get("/numbers/export.json").json()["transfer"]["overdue"] == 1
