@@ -59,7 +59,7 @@ def main() -> int:
         with Ledger(home.database_url) as ledger:
             ledger.upgrade()
             fill(ledger, args.records, house.applicant_key(home))
-        print(f"{args.records:,} records in {time.monotonic() - started:.0f} s")
+        print(f"{args.records:,} records in {time.monotonic() - started:.0f} s", flush=True)
         slow = 0
         with _Server(home) as address:
             for name, path, headers in _pages(args.records):

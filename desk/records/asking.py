@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -14,6 +15,7 @@ from ingest.ledger.search import Term
 from ingest.metadata import applicant
 from ingest.model import State
 
+_DIGEST = re.compile("[0-9a-f]{32}")
 _WORDS = 8  # of the search box; more are no search but a pasted page
 _LONGEST = 200  # characters of one field
 _DAYS = ("came_from", "came_to", "closed_from", "closed_to")
@@ -30,6 +32,7 @@ class Asked:
     archival_code: str = ""
     electronic_record_code: str = ""
     applicant: str = ""  # the whole name, or the whole document number
+    person: str = ""  # the same as keyed digests, separated by blanks: what stands in an address, where a name must not
     matter: str = ""  # the beginning of the 实施编码
     title: str = ""
     agency: str = ""
@@ -63,6 +66,15 @@ class Asked:
     def narrowed(self) -> bool:
         """Whether more than the search box was filled in: the form is then shown open."""
         return bool(self.as_query().keys() - {"q"})
+
+    def without_names(self, digest: Callable[[str], str], is_applicant: Callable[[str], bool]) -> Asked:
+        """The same search with digests in place of applicants: addresses stand in histories and logs, and views in the ledger.
+        Of the box's words those are digested that are some applicant's name or number."""
+        words = self.q.split()
+        people = [word for word in words if applicant.plain(word) and is_applicant(digest(word))]
+        digests = self.person.split() + [digest(text) for text in (*people, *filter(None, [self.applicant]))]
+        kept = " ".join(word for word in words if word not in people)
+        return dataclasses.replace(self, q=kept, applicant="", person=" ".join(dict.fromkeys(digests)))
 
     def told(self) -> dict[str, str]:
         """The same for the event chain: what may be a person's name or number in it is masked."""
@@ -105,8 +117,11 @@ def understand(asked: Asked, digest: Callable[[str], str]) -> Understood:
                 terms.append(Term(value, _COLUMN.get(name, name)))
     if asked.applicant:
         terms.append(Term("", keys=(digest(asked.applicant),) if applicant.plain(asked.applicant) else ()))
+    terms += [Term("", keys=(key,) if _DIGEST.fullmatch(key) else ()) for key in asked.person.split()[:_WORDS]]
     good = tuple(term for term in terms if not term.empty)
-    return Understood(asked, good, tuple(dict.fromkeys(codes)), nothing=len(good) < len(terms) and not good)
+    hopeless = any(term.empty and term.field is None and not term.text for term in terms)  # nobody bears that
+    nothing = hopeless or (len(good) < len(terms) and not good)
+    return Understood(asked, good, tuple(dict.fromkeys(codes)), nothing)
 
 
 def _plain(text: str) -> str:

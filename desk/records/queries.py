@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from desk.paging import SIZE, Part, decode, part
-from desk.records.asking import Understood
+from desk.records.asking import Asked, Understood
 from desk.roles import User
 from ingest.findings import Severity, table
 from ingest.ledger import Ledger, search
@@ -143,6 +143,12 @@ def _codes(conn: Connection, entered: list[int]) -> dict[int, tuple[str, ...]]:
         if table().get(row.code, {}).get("severity") != Severity.INFO:
             out[row.entered] = (*out.get(row.entered, ()), row.code)
     return out
+
+
+def is_applicant(ledger: Ledger, user: User, key: str) -> bool:
+    """Whether a keyed digest is that of some applicant whose record the user may see."""
+    what = Understood(Asked(), (search.Term("", keys=(key,)),), ())
+    return count(ledger, user, what, most=1).number > 0
 
 
 def agencies(ledger: Ledger, user: User) -> list[str]:

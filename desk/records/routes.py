@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Depends, Form, HTTPException, Query
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 
 from desk.guard import HomeDep, LedgerDep, allowed, rate
@@ -78,6 +79,21 @@ def records(
     return answer
 
 
+@router.post("/records/find", name="find_records")
+async def find_records(page: PageDep, user: Reader, home: HomeDep, ledger: LedgerDep) -> Response:
+    """The search form: on to the list, with digests in the address where applicants' names were typed."""
+    given = {name: value for name, value in (await page.request.form()).items() if isinstance(value, str)}
+    asked = await run_in_threadpool(_without_names, home, ledger, user, Asked.of(given))
+    return RedirectResponse(page.url("records", asked.as_query()), 303)
+
+
+def _without_names(home: Home, ledger: Ledger, user: User, asked: Asked) -> Asked:
+    secret = house.applicant_key(home)
+    return asked.without_names(
+        lambda text: applicant.key(secret, text), lambda key: queries.is_applicant(ledger, user, key)
+    )
+
+
 def _form(page: Page, ledger: Ledger, user: User) -> dict[str, Any]:
     return {
         "agencies": queries.agencies(ledger, user),
@@ -93,11 +109,11 @@ def _encoded(page: Page, query: dict[str, str]) -> str:
 
 @router.post("/records/views", name="keep_view")
 def keep_view(
-    page: PageDep, user: Reader, ledger: LedgerDep, name: Annotated[str, Form(max_length=200)],
+    page: PageDep, user: Reader, home: HomeDep, ledger: LedgerDep, name: Annotated[str, Form(max_length=200)],
     query: Annotated[str, Form()] = "",
 ) -> Response:  # fmt: skip
-    """Keep the search that is shown under a name, for oneself."""
-    asked = _again(query)
+    """Keep the search that is shown under a name, for oneself; applicants in it as digests."""
+    asked = _without_names(home, ledger, user, _again(query))
     views.keep(ledger, user, name, asked)
     return RedirectResponse(page.url("records", asked.as_query()), 303)
 
