@@ -51,9 +51,9 @@ class Wanted:
         return dataclasses.replace(self, reason="", asked_by="") == Wanted()
 
     @property
-    def first(self) -> dt.date | None:
-        """The day from which on sources must be asked at least; None where a night's own window does."""
-        return dt.date.min if self.cases else self.arrived_from
+    def first(self) -> dt.date:
+        """The day from which on sources must be asked, that nothing is left out."""
+        return dt.date.min if self.cases or self.arrived_from is None else self.arrived_from
 
     @classmethod
     def of(cls, params: Mapping[str, Any], asked_by: str = "") -> Wanted:
@@ -135,9 +135,10 @@ def _list(
         only = set(wanted.agencies)
         if unknown := only - home.agencies().keys():
             raise ConfigError(f"没有机构 / no such agency: {sorted(unknown)}; agencies.json")
-    visited = visits.visit(home, ledger, wanted.source, day, wanted.first, only)
+    by_window = wanted.all and lane == NIGHT  # else nothing is said of what came since the last visit
+    visited = visits.visit(home, ledger, wanted.source, day, None if by_window else wanted.first, only)
     found = {record_id(d): d for v in visited for d in v.deliveries if wanted.takes(d)}
-    firsts = _first_nights(home) if lane == NIGHT and wanted.all else {}
+    firsts = _first_nights(home) if by_window else {}
     listed = {i: d for i, d in found.items() if d.arrived >= firsts.get(d.agency, dt.date.min)}
     with ledger.begin() as tx:
         known = tx.known(found)
@@ -146,7 +147,7 @@ def _list(
     troubles = {listed[i].agency: why for i, why in inside.away.items()}
     with ledger.begin() as tx:
         seen = [v.also(troubles.get(v.agency)) for v in visited]
-        visits.note(tx, run_id, as_of, seen, wanted.all and lane == NIGHT, older)
+        visits.note(tx, run_id, as_of, seen, by_window, older)
         known = tx.known(listed)  # another run may have been faster
         new = [
             (i, whole, d)

@@ -193,7 +193,16 @@ class Supervisor:
             missing -= ready
             if missing:
                 time.sleep(0.25)
-        self.api.set_pool(*_BACKFILL_POOL)
+        self._make_pool(*_BACKFILL_POOL)
+
+    def _make_pool(self, name: str, slots: int, description: str) -> None:
+        """A pool that DAGs name must exist; one that an operator has changed stays as it is."""
+        try:
+            self.api.pool(name)
+        except ApiError as e:
+            if e.status != 404:
+                raise
+            self.api.set_pool(name, slots, description)
 
     def _is_ready(self, name: str, begun: dt.datetime) -> bool:
         try:

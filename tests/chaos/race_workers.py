@@ -16,10 +16,10 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from ingest import discovery, night, stages
+from ingest import discovery, night, running, stages
 from ingest.ledger import Ledger
-from ingest.ledger.tables import record
-from ingest.model import CST, State
+from ingest.ledger.tables import chain_head
+from ingest.model import CST
 from ingest.settings import Home
 from ingest.workers import Done, Job, Work, Workers
 
@@ -66,7 +66,7 @@ def take(root: Path, url: str, run: str, start_at: float) -> None:
         while undone := discovery.open_batches(ledger, run, own=False):
             batch = dice.choice(undone)
             for stage in stages.STAGES:
-                stages.run(stage, home, ledger, batch, here)
+                running.run(stage, home, ledger, batch, here)
 
 
 def take_all(root: Path, url: str, workers: int, kills: int, total: int) -> int:
@@ -87,10 +87,9 @@ def take_all(root: Path, url: str, workers: int, kills: int, total: int) -> int:
     with Ledger(url) as ledger:
         ledger.upgrade()
         while any(process.is_alive() for process in running.values()):
-            time.sleep(0.05)
+            time.sleep(0.02)
             with ledger.read() as conn:
-                finished = record.c.state == State.ACKNOWLEDGED.value
-                done = conn.execute(sa.select(sa.func.count()).select_from(record).where(finished)).scalar_one()
+                done = conn.execute(sa.select(chain_head.c.seq)).scalar_one() / len(stages.STAGES)
             alive = [worker for worker, process in running.items() if process.is_alive()]
             if killed < kills and alive and done > total * (killed + dice.random()) / (kills + 1):
                 victim = running[worker := dice.choice(alive)]

@@ -183,7 +183,9 @@ def secrets_in_files(running: Running) -> list[str]:
         Path(at, name) for place in places for at, _, names in os.walk(running.home.root / place) for name in names
     )
     return [
-        str(f) for f in (*files, *running.home.root.glob("ledger.db*")) if any(s in f.read_bytes() for s in secrets)
+        str(f)
+        for f in (*files, *running.home.root.glob("ledger.db*"))
+        if f.is_file() and any(s in f.read_bytes() for s in secrets)
     ]
 
 
@@ -212,6 +214,7 @@ def test_a_backfill_runs_beside_the_night_which_never_waits_for_it(running: Runn
         return False
 
     five.interface.answer = stand_still
+    assert running.api.pool("backfill")["slots"] == 1
     running.begin(BACKFILL, "the-past", arrived_to="2025-12-31", batch_size=1)
     try:
         assert asked.wait(300)

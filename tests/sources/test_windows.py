@@ -132,7 +132,13 @@ def test_a_window_reaches_back_further_than_the_night_would_ask(nights: Nights) 
     nights.deliver("0", day(-1))
     nights.night(0)
     nights.deliver("old", day(-90))
-    assert nights.night(1, Wanted(arrived_from=day(-100).date(), arrived_to=day(-80).date())) == ["old"]
+    nights.deliver("older", day(-190))
+    assert nights.night(1, Wanted(arrived_from=day(-200).date(), arrived_to=day(-180).date()), run="by hand") == [
+        "older"
+    ]
+    assert nights.night(1, Wanted(arrived_to=day(-80).date()), BACKFILL, "backfill") == ["old"]
+    nights.deliver("oldest", day(-290))
+    assert nights.night(1, ALL, BACKFILL, "all") == ["oldest"]
 
 
 def test_the_past_of_a_new_agency_is_left_to_the_backfill_and_told(nights: Nights) -> None:
