@@ -17,8 +17,9 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
+from desk.api.push import router as push
 from desk.api.routes import router as api
-from desk.guard import HEADERS, Limiter, SecurityHeaders, Sessions, own_form, visitor
+from desk.guard import HEADERS, Limiter, SecurityHeaders, Sessions, own_form, plain_address, visitor
 from desk.hooks import Scheduler
 from desk.inspection.routes import router as inspection
 from desk.numbers.routes import router as numbers
@@ -43,7 +44,7 @@ def create_app(home: Home, sessions: Sessions, *, mounted: str = "", scheduler: 
         docs_url=None,  # its pages load scripts from elsewhere
         redoc_url=None,
         openapi_url=None,  # served by the API's own, protected route
-        dependencies=[Depends(own_form)],
+        dependencies=[Depends(plain_address), Depends(own_form)],
         exception_handlers={HTTPException: _refused, RequestValidationError: _unreadable, Exception: _broken},
     )
     app.state.home = home
@@ -53,7 +54,7 @@ def create_app(home: Home, sessions: Sessions, *, mounted: str = "", scheduler: 
     app.state.form_key = key(home, "forms")
     app.state.limiter = Limiter()
     app.state.ledger = _once(home)
-    for router in (tonight, records, packages, queues, schedules, inspection, numbers, api, _common):
+    for router in (tonight, records, packages, queues, schedules, inspection, numbers, api, push, _common):
         app.include_router(router)
     app.mount("/static", _Static(directory=STATIC), name="static")
     app.add_middleware(SecurityHeaders)

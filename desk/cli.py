@@ -21,6 +21,32 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     p.add_argument("--behind-proxy", action="store_true", help="TLS 由前面的代理终止 / a proxy in front ends TLS")
     p.add_argument("--home", type=Path, help="数据目录，默认 $GUIDANG_HOME 或 var/ / home folder")
     p.set_defaults(func=_desk)
+    more = p.add_subparsers(metavar="COMMAND")
+    token = more.add_parser("token", help="机构推送接口的令牌 / the token by which an agency's system calls")
+    token.add_argument("agency", help="机构，见 config/agencies.json / agency")
+    token.add_argument("--revoke", action="store_true", help="作废 / make it worth nothing")
+    token.add_argument("--home", type=Path, default=argparse.SUPPRESS, help="数据目录 / home folder")
+    token.set_defaults(func=_token)
+
+
+def _token(args: argparse.Namespace) -> int:
+    from desk.api import tokens
+    from ingest.ledger import Ledger
+    from ingest.people import account
+
+    home = Home.of(args.home)
+    made = None if args.revoke else tokens.make(home, args.agency)
+    if args.revoke and not tokens.revoke(home, args.agency):
+        print(f"{args.agency} 没有令牌 / has no token", file=sys.stderr)
+        return 1
+    with Ledger(home.database_url) as ledger:
+        ledger.upgrade()
+        with ledger.begin() as tx:
+            tx.chain.append("push_token", None, {"agency": args.agency, "by": account(), "revoked": args.revoke})
+    if made is not None:
+        print("只显示这一次；交给该机构，它在 Authorization: Bearer 中带上 / shown this once only", file=sys.stderr)
+        print(made)
+    return 0
 
 
 def _desk(args: argparse.Namespace) -> int:

@@ -44,6 +44,13 @@ def decode(cursor: str | None, *kinds: type) -> Key | None:
     except (ValueError, RecursionError):
         key = None
     fits = isinstance(key, list) and [type(v) for v in key] == list(kinds)
-    if not fits or any("\0" in v if isinstance(v, str) else not -_INT <= v < _INT for v in key):
+    if not fits or not all(map(_storable, key)):
         raise HTTPException(400, "页码无效，请从第一页开始 / no such page: begin at the first")
     return tuple(key)
+
+
+def _storable(value: str | int) -> bool:
+    """Whether a database takes it: 64 bits, no zero byte, no half of a surrogate pair."""
+    if isinstance(value, int):
+        return -_INT <= value < _INT
+    return "\0" not in value and value == value.encode("utf-8", "ignore").decode()

@@ -25,6 +25,7 @@ ROOMS = {
     "checks": {"sources", "profiles", "findings", "model", "paths", "metadata", "signatures", "settings", "schedule"},
     "sources": {"model", "settings"},
     "store": {"settings", "model", "paths"},
+    "push": {"ledger", "settings", "sources"},  # a producer's call makes a delivery complete; the next run lists it
     "ledger": {"model"},
     "verify": {"findings", "settings", "signatures", "store"},
     # decisions of people about schedules, kept in the ledger: between the rules of review and the table that holds them

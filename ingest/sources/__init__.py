@@ -22,6 +22,7 @@ __all__ = [
     "Source",
     "SourceAway",
     "SourceRefuses",
+    "TreeSource",
     "close",
     "connections",
     "local_delivery",

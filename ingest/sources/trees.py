@@ -111,6 +111,17 @@ class TreeSource:
     def reader(self, location: str) -> TreeDelivery:
         return TreeDelivery(self._tree.at(location), location, self._seconds)
 
+    def location(self, name: str) -> str:
+        """Where the delivery of that name stands, or would."""
+        return self._tree.join(self._drop, name)
+
+    def mark(self, name: str, content: bytes, *, single: bool) -> None:
+        """Say of a delivery that it is complete, as its producer would; ``single`` of one that is a file. Raises SourceAway."""
+        if single:
+            self._tree.write(self._drop, {name + DONE: content})
+        else:
+            self._tree.write(self.location(name), {DONE: content})
+
     def tell(self, receipts: Sequence[tuple[str, Receipt, bytes]]) -> None:
         files = {receipt_name(name, kind): data for name, kind, data in receipts}
         in_time(self._seconds, self._outbox, lambda: self._tree.write(self._outbox, files))
