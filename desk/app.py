@@ -118,7 +118,10 @@ def local(address: str) -> str | None:
 
 _REASONS = {
     400: ("请求无效", "The request makes no sense"),
-    401: ("请先登录", "Log in first"),
+    401: (
+        "请先登录；已登录的，请管理员在 config/desk.json 给予角色",
+        "Log in first; if you have, ask the administrator for a role in config/desk.json",
+    ),
     403: ("无权进行此操作", "This is not yours to do"),
     404: ("没有这个页面或这件档案", "No such page or record"),
     405: ("不支持的操作", "This cannot be done here"),
@@ -159,11 +162,10 @@ def _say(request: Request, status: int, detail: str, headers: Any) -> Response:
     if inside.startswith("/api/"):
         return JSONResponse({"detail": detail or f"{zh} / {en}"}, status, headers=headers)
     page = Page(request)
-    login = request.app.state.sessions.login
-    if status == 401 and login and request.method == "GET" and not page.partial:
-        query = f"?{request.url.query}" if request.url.query else ""
-        return RedirectResponse(page.url(login, {"next": request.scope["path"] + query}), 303)
-    visitor(request)
+    if status == 401 and request.method == "GET" and not page.partial and visitor(request) is None:
+        login = request.app.state.sessions.login_page(request, page.here)
+        if login is not None:
+            return RedirectResponse(login, 303)
     response = page.render("_parts/error.html", status, status=status, reason=page.t(zh, en), detail=detail)
     response.headers.update(headers or {})
     return response

@@ -45,10 +45,13 @@ HEADERS = {
 class Sessions(Protocol):
     """Who asks: Airflow's user inside Airflow, a logged-in one alone, whomever a test says in a test."""
 
-    login: str | None  # the name of the route that logs in, where the desk has its own
+    own: bool  # whether the desk logs people in and out itself
 
     def user(self, request: Request) -> User | None:
         """The person, or None for nobody known or nobody with a role here."""
+
+    def login_page(self, request: Request, back: str) -> str | None:
+        """Where nobody known is sent to log in, to come ``back`` afterwards; None where there is no such page."""
 
 
 # ------------------------------------------------------------------------------------------------ who may

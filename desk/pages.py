@@ -118,7 +118,7 @@ class Page:
                 csrf_token=form_token(self.request),
                 may=lambda right: bool(self.user and self.user.may(Right(right))),
                 unmasked=unmasked,
-                has_login=self.request.app.state.sessions.login is not None,
+                has_login=self.request.app.state.sessions.own,
                 role_names=ROLE_NAMES,
                 **context,
             )

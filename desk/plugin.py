@@ -30,11 +30,17 @@ _MOST = 200  # questions on one page
 class AirflowSessions:
     """Airflow's token, from its cookie or an Authorization header, and the desk's role of its user. Logging in is Airflow's."""
 
-    login: str | None = None
+    own = False
 
     def user(self, request: Request) -> User | None:
         found: User | None = request.state.of_airflow
         return found
+
+    def login_page(self, request: Request, back: str) -> str | None:
+        """Airflow's, for those it does not know; one whom it knows and who has no role here would only go round in circles."""
+        from airflow.api_fastapi.app import get_auth_manager
+
+        return None if request.state.known else str(get_auth_manager().get_url_login(next_url=back))
 
 
 class AirflowScheduler:
@@ -104,7 +110,8 @@ class Desk:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             # a state of our own: Airflow keeps its user in the one that came
-            await self._app()({**scope, "state": {"of_airflow": await _user(scope)}}, receive, send)
+            known, user = await _user(scope)
+            await self._app()({**scope, "state": {"known": known, "of_airflow": user}}, receive, send)
 
     def _app(self) -> ASGIApp:
         from desk.app import create_app
@@ -116,7 +123,8 @@ class Desk:
             return self._made
 
 
-async def _user(scope: Scope) -> User | None:
+async def _user(scope: Scope) -> tuple[bool, User | None]:
+    """Whether Airflow knows who asks, and who that is at the desk."""
     from airflow.api_fastapi.core_api.security import bearer_scheme, get_user
     from fastapi import HTTPException, Request
 
@@ -127,10 +135,10 @@ async def _user(scope: Scope) -> User | None:
     try:
         user = await get_user(request, None, await bearer_scheme(request))
     except HTTPException:
-        return None
+        return False, None
     role = getattr(user, "role", None)  # SimpleAuth's users have one, FAB's several
     roles = [role] if role else [r.name for r in getattr(user, "roles", ())]
-    return People.of(Home.of()).find(user.get_name(), [str(r) for r in roles])
+    return True, People.of(Home.of()).find(user.get_name(), [str(r) for r in roles])
 
 
 _BASE = _ROOT + PREFIX

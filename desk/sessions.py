@@ -10,6 +10,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
+from urllib.parse import urlencode
 
 from fastapi import Request
 from starlette.responses import Response
@@ -38,7 +39,7 @@ class AloneSessions:
     ``now`` gives seconds that never go back.
     """
 
-    login: str | None = "login"
+    own = True
 
     def __init__(self, home: Home, now: Callable[[], float] = time.monotonic) -> None:
         self._home = home
@@ -58,6 +59,9 @@ class AloneSessions:
         if not hmac.compare_digest(found.mark, self._mark(self._passwords().get(found.name, ""))):
             return None
         return self._find(found.name)
+
+    def login_page(self, request: Request, back: str) -> str | None:
+        return f"{request.app.url_path_for('login')}?{urlencode({'next': back})}"
 
     def check(self, name: str, password: str) -> User | None:
         """The user of a name and a password, compared in constant time whether or not there is such a user."""

@@ -21,6 +21,7 @@ from ingest.ledger import Ledger
 from ingest.ledger.tables import batch, event, record
 from ingest.model import CST, State
 from ingest.report import NightReport, released_by, report
+from ingest.servers.cli import desk_at
 from ingest.servers.supervisor import Supervisor
 from ingest.settings import Home
 from ingest.show import STAGE_NAMES, console, summary
@@ -239,6 +240,7 @@ def _verdict(good: bool, night: NightReport, ended: str) -> Text:
 def _where(supervisor: Supervisor) -> None:
     """Where things were, for a log; a terminal is told when the night is over and the servers wait."""
     if not sys.stdout.isatty():
+        console.print(f"归档工作台 / archive desk: {desk_at(supervisor)}")
         console.print(
             f"Airflow: {supervisor.api.base_url}/dags/{DAG}   对象存储 / object store: {supervisor.store.url}"
         )

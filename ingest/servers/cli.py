@@ -102,6 +102,7 @@ def _wait(supervisor: Supervisor) -> None:
     out.print(f"对象存储 / object store   {supervisor.store.url}   bucket {supervisor.store.bucket}")
     if hasattr(supervisor, "api"):
         out.print(f"Airflow                   {supervisor.api.base_url}")
+        out.print(f"归档工作台 / archive desk   {desk_at(supervisor)}")
     if sys.stdout.isatty():
         if hasattr(supervisor, "api"):
             for user, password in supervisor.secrets.passwords.items():
@@ -118,6 +119,12 @@ def _wait(supervisor: Supervisor) -> None:
         raise
     except KeyboardInterrupt:
         return
+
+
+def desk_at(supervisor: Supervisor) -> str:
+    """Where the desk is: by itself, and in a frame with Airflow's navigation."""
+    base = supervisor.api.base_url
+    return f"{base}/desk-app/   (Airflow: {base}/plugin/desk)"
 
 
 def _stop(args: argparse.Namespace) -> int:

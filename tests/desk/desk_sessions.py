@@ -16,13 +16,16 @@ from desk.roles import User
 class FakeSessions:
     """Whoever asks is ``user``."""
 
-    login = None
+    own = False
 
     def __init__(self, user: User | None) -> None:
         self.somebody = user
 
     def user(self, request: Request) -> User | None:
         return self.somebody
+
+    def login_page(self, request: Request, back: str) -> str | None:
+        return None
 
 
 class DeskClient(TestClient):

@@ -79,6 +79,9 @@ def test_nobody_unknown_gets_in_anywhere(server: Server, told_home: Home) -> Non
         for method, path, name, _ in found:
             for client in (nobody, liar):
                 answer = client.request(method, DESK + concrete(path))
+                if answer.status_code == 303:  # a page sends people to Airflow's login, and brings them back
+                    assert method == "GET" and answer.headers["location"].startswith("/auth/login?next="), path
+                    continue
                 assert answer.status_code in ((401, 403, 422) if name in OPEN else (401, 403)), (method, path)
         for path in ("/openapi.json", "/docs", "/redoc", "/login"):  # what FastAPI, or the desk alone, would show
             assert nobody.get(DESK + path).status_code == 404
