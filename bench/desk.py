@@ -37,7 +37,10 @@ GOAL = 1000.0  # milliseconds to the first byte
 class _Everybody:
     """Whoever asks is who the header says: this bench times pages, not logins."""
 
-    login = None
+    own = False
+
+    def login_page(self, request: Request, back: str) -> str | None:
+        return None
 
     def user(self, request: Request) -> User | None:
         agency = request.headers.get("x-agency")
@@ -102,6 +105,8 @@ def _pages(records: int) -> Iterator[tuple[str, str, dict[str, str]]]:
     record_id = f"{n:024x}"
     own = {"x-agency": AGENCIES[3]}
     yield "tonight", "/", {}
+    yield "thirty nights", "/nights", {}
+    yield "thirty nights, a producer's", "/nights", own
     yield "newest records", "/records", {}
     yield "newest records, a producer's", "/records", own
     yield "case number, its end", f"/records?q={n:07d}", {}

@@ -58,6 +58,10 @@ def fill(ledger: Ledger, count: int, secret: bytes) -> None:
             index.create(tx.conn)
         tx.conn.execute(sa.text("CREATE INDEX record_search_grams ON record_search USING gin (grams)"))
     with ledger.begin() as tx:
+        tx.conn.execute(sa.text(
+            "INSERT INTO run (id, lane, as_of, code, begun_at, ended_at, undone)"
+            " SELECT DISTINCT run_id, lane, as_of, 'bench', as_of, as_of, 0 FROM batch"
+        ))  # fmt: skip
         tx.conn.execute(sa.text("ANALYZE"))
 
 

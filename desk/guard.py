@@ -24,7 +24,7 @@ from ingest.settings import Home
 NONCE_COOKIE = "guidang_form"
 _SAFE = {"GET", "HEAD", "OPTIONS"}
 _BODY_LIMIT = 16 * 1024**2  # bytes of a form or an uploaded table
-_EVERYBODY = limits.parse("900/minute")  # of one person: a page that polls, several tabs
+EVERYBODY = limits.parse("900/minute")  # of one person: a page that polls, several tabs
 
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
@@ -66,7 +66,7 @@ def allowed(right: Right) -> Callable[[Request], User]:
             raise HTTPException(401)
         if not user.may(right):
             raise HTTPException(403)
-        limit(request, _EVERYBODY, "all", user.name)
+        limit(request, EVERYBODY, "all", user.name)
         return user
 
     check.right = right  # type: ignore[attr-defined]  # for the test that goes through all routes

@@ -30,7 +30,7 @@ def test_the_api_keeps_to_its_description(told_home) -> None:
             operation = found.ok()
 
             @settings(
-                max_examples=15,
+                max_examples=8,
                 deadline=None,
                 database=None,
                 derandomize=True,
