@@ -62,7 +62,8 @@ def run_of_batches(lane: str):
         """The run in figures; red while records are left undone, so that the run does not look finished."""
         from ingest import night
 
-        return night.summarise(get_current_context()["run_id"]).as_json()
+        run = get_current_context()["dag_run"]
+        return night.summarise(run.run_id, as_of=run.logical_date or run.run_after).as_json()
 
     first = _stages("batch", lane).expand(batch_id=discover())
     late = again()

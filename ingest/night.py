@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import threading
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from ingest.ledger.tables import NIGHT
 from ingest.model import CST
 from ingest.report import NightReport, report
 from ingest.reporting import keep
+from ingest.reporting import night as workbook
 from ingest.settings import Home
 from ingest.sources import SourceAway
 from ingest.stages import StageFailed, StageResult
@@ -72,22 +74,39 @@ def hand_over(run_id: str, home: Home | None = None) -> int:
         return discovery.hand_over(ledger, run_id)
 
 
-def summarise(run_id: str, home: Home | None = None) -> NightReport:
-    """The night's report from the ledger, and the reports of the batches it finished, kept in the store.
+def summarise(
+    run_id: str, home: Home | None = None, as_of: dt.datetime | None = None, dag_id: str = ""
+) -> NightReport:  # fmt: skip
+    """The night's report from the ledger and as a workbook, and the reports of the batches it finished, kept in the store.
+    ``as_of`` is the run's logical time; with ``dag_id`` the report is noted on the run's page.
 
     Raises StageFailed when records of the run are still on their way, ClientError when the store does not take the reports.
     """
     home = home or Home.of()
     with Ledger(home.database_url) as ledger:
-        night = _finish(home, ledger, run_id)
+        night = _finish(home, ledger, run_id, as_of)
+    if dag_id:
+        show_on_page(home, dag_id, run_id, workbook.note(night))
     _whole(night)
     return night
 
 
-def _finish(home: Home, ledger: Ledger, run_id: str) -> NightReport:
+def show_on_page(home: Home, dag_id: str, run_id: str, text: str) -> None:
+    """Put ``text`` on the run's page as its note. It stands in the report and the log too: an Airflow out of reach costs nothing."""
+    from ingest.servers.api import ApiError
+    from ingest.servers.reach import airflow_api
+
+    with contextlib.suppress(ApiError):
+        if (api := airflow_api(home)) is not None:
+            api.annotate(dag_id, run_id, text)
+
+
+def _finish(home: Home, ledger: Ledger, run_id: str, as_of: dt.datetime | None) -> NightReport:
     night = report(ledger, run_id, unanswered_days=home.limits.unanswered_days)
     runs.end(ledger, run_id, night.unfinished)
     settle_night(home, ledger, night, dt.datetime.now(dt.UTC))
+    # what is undone may be undone because the store is away: then the workbook is kept in the home alone
+    workbook.make(home, night, (as_of or dt.datetime.now(CST)).astimezone(CST), store=not night.failed)
     keep.make_all(home, ledger, run_id)
     return night
 
@@ -141,7 +160,7 @@ def ingest(
 
         with ThreadPoolExecutor(_BATCHES_AT_ONCE) as threads:
             trouble = [t for t in threads.map(walk, range(len(batches))) if t is not None]
-        night = _finish(home, ledger, run_id)
+        night = _finish(home, ledger, run_id, as_of)
     try:
         anchor(as_of, home)
     except (BotoCoreError, ClientError) as e:

@@ -61,6 +61,15 @@ def make(home: Home, ledger: Ledger, batch_id: str, *, store: bool = True) -> Ke
     return Kept(batch_id, folder, files)
 
 
+def keep_files(home: Home, name: str, files: Mapping[str, bytes], *, store: bool = True) -> None:
+    """Keep files as ``reports/<name>/`` in the home and in the store; the last of them says that all are there. Safe to repeat."""
+    folder = home.root / FOLDER / name
+    if not (folder / list(files)[-1]).exists():
+        _write(folder, files, list(files)[-1])
+    if store:
+        _deposit(home, folder, name, tuple(files))
+
+
 def _rendered(sheets: BatchSheets) -> dict[str, bytes]:
     check, registers = sheets.check_form(), sheets.registration_forms()
     out = {"check-report.html": to_html(check).encode()}
@@ -76,10 +85,10 @@ def _rendered(sheets: BatchSheets) -> dict[str, bytes]:
     return out
 
 
-def _write(folder: Path, files: Mapping[str, bytes]) -> None:
-    """All files, the JSON last; each appears whole or not at all."""
+def _write(folder: Path, files: Mapping[str, bytes], last: str = _JSON) -> None:
+    """All files, ``last`` at the end; each appears whole or not at all."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name in sorted(files, key=lambda n: n == _JSON):
+    for name in sorted(files, key=lambda n: n == last):
         with tempfile.NamedTemporaryFile(dir=folder.parent, prefix=".report-", delete=False) as out:
             out.write(files[name])
             out.flush()

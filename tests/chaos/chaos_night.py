@@ -31,17 +31,17 @@ AS_OF = dt.datetime(2026, 11, 20, 1, 0, tzinfo=CST)
 class Night:
     """A home with servers, and one night's run in it."""
 
-    def __init__(self, supervisor: Supervisor, pristine: Path) -> None:
+    def __init__(self, supervisor: EmptyableSupervisor, pristine: Path) -> None:
         self.supervisor = supervisor
         self.home = Home.of(supervisor.home)
         self._pristine = pristine
-        self._begun = False
 
     def reset(self) -> None:
         """As if the night had never been: no run, no ledger, no objects."""
-        if self._begun:
-            self.supervisor.api.delete_run(DAG, RUN)
-            self.supervisor.empty_bucket()
+        api = self.supervisor.api
+        for run in api._call("GET", f"/api/v2/dags/{DAG}/dagRuns")["dag_runs"] if api.dag(DAG) else ():
+            api.delete_run(DAG, run["dag_run_id"])
+        self.supervisor.empty_bucket()
         for name in ("inbox", "outbox", "staging", "packages", "config"):
             shutil.rmtree(self.home.root / name, ignore_errors=True)
         for file in self.home.root.glob("ledger.db*"):
@@ -59,7 +59,6 @@ class Night:
             time.sleep(0.3)
         api.unpause(DAG)
         api.trigger(DAG, run_id=RUN, logical_date=AS_OF)
-        self._begun = True
 
     def wait(self, seconds: float = 240) -> str:
         deadline = time.monotonic() + seconds
@@ -119,13 +118,21 @@ class EmptyableSupervisor(Supervisor):
 
 
 @pytest.fixture(scope="session")
-def night() -> Iterator[Night]:
+def servers() -> Iterator[EmptyableSupervisor]:
+    """One Airflow and one store for all nights of this folder."""
     # not below pytest's own folder: the store's unix sockets want a short path
-    with tempfile.TemporaryDirectory(prefix="gd") as folder:
-        pristine = Path(folder) / "pristine"
-        samplenight.make(pristine, count=60, seed="chaos")
-        with EmptyableSupervisor(Path(folder) / "home", Ports.free()) as supervisor:
-            yield Night(supervisor, pristine)
+    with (
+        tempfile.TemporaryDirectory(prefix="gd") as folder,
+        EmptyableSupervisor(Path(folder) / "home", Ports.free()) as supervisor,
+    ):
+        yield supervisor
+
+
+@pytest.fixture(scope="session")
+def night(servers: EmptyableSupervisor, tmp_path_factory: pytest.TempPathFactory) -> Night:
+    pristine = tmp_path_factory.mktemp("pristine")
+    samplenight.make(pristine, count=60, seed="chaos")
+    return Night(servers, pristine)
 
 
 @pytest.fixture(scope="session")

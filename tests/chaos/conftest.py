@@ -1,3 +1,3 @@
-from chaos_night import night, undisturbed
+from chaos_night import night, servers, undisturbed
 
-__all__ = ["night", "undisturbed"]
+__all__ = ["night", "servers", "undisturbed"]
