@@ -40,6 +40,7 @@ class Nav:
 NAV = (
     Nav("tonight", "tonight", "今夜", "Tonight"),
     Nav("records", "records", "档案", "Records"),
+    Nav("packages", "packages", "档案包", "Packages"),
     Nav("queues", "held", "待定与退回", "Held & rejected"),
     Nav("schedules", "schedules", "三合一", "Schedules"),
     Nav("inspection", "inspection", "监督检查", "Inspection"),

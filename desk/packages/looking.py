@@ -67,6 +67,7 @@ def picture(data: bytes, number: int) -> tuple[bytes, int]:
 
     Image.MAX_IMAGE_PIXELS = _MOST_READ_PIXELS
     with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of tags that matter to nobody
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         try:
             with Image.open(io.BytesIO(data), formats=_PICTURES) as found:

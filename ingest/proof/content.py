@@ -118,16 +118,13 @@ def _files(opened: Source, where: str) -> Iterator[Evidence]:
         entries: list[Mapping[str, Any]] = said["files"][:_MOST_FAULTS]
         for entry in entries:
             verdict = str(entry["verdict"])
-            signers = "、".join(_signer(s) for s in entry["signatures"])
+            kinds = "、".join(
+                str(s["kind"]) for s in entry["signatures"]
+            )  # who signed is the record page's to show, masked
             yield Evidence(Outcome.GOOD, "EVI-FILE", "文件的签名结论", "Verdict on a file's signatures",
-                           f"{where} · {entry['path']}", verdict, "signatures.json", f"{verdict} {signers}".strip())  # fmt: skip
+                           f"{where} · {entry['path']}", verdict, "signatures.json", f"{verdict} {kinds}".strip())  # fmt: skip
     except (ValueError, KeyError, TypeError, AttributeError, Damaged):
         return  # what cannot be read is a fault of the manifest or of judging again, and told there
-
-
-def _signer(signature: Mapping[str, Any]) -> str:
-    words = (signature.get("seal_name"), signature.get("signer"), signature.get("signed_at"))
-    return f"{signature['kind']} {' '.join(str(w) for w in words if w)}".strip()
 
 
 def _finding(finding: Finding, where: str) -> Evidence:
