@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping
@@ -15,7 +16,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from desk.guard import LedgerDep, allowed, rate
 from desk.packages import certificate, queries
-from desk.packages.room import FactsDep, ReadersDep, RoomDep
+from desk.packages.room import FactsDep, ReadersDep, RoomDep, veil_of
 from desk.pages import Page, PageDep
 from desk.roles import Right, User
 from ingest.ledger import Ledger, verifications
@@ -29,6 +30,7 @@ from ingest.proof.subject import detail_of
 router = APIRouter()
 
 See = Annotated[User, Depends(allowed(Right.SEE))]
+Read = Annotated[User, Depends(allowed(Right.SEE_PERSONAL))]  # evidence names files and titles as they are
 Verify = Annotated[User, Depends(allowed(Right.VERIFY))]
 Digest = Annotated[str, InPath(pattern="^[0-9a-f]{64}$")]
 Token = Annotated[str, InPath(pattern="^[0-9a-f]{32}$")]
@@ -40,7 +42,7 @@ _ALONE = {"Content-Security-Policy": "default-src 'none'; sandbox"}
 
 
 @router.get("/packages/certificates/{digest}.json", name="package_document", response_class=Response)
-def document(user: See, ledger: LedgerDep, digest: Digest) -> Response:
+def document(user: Read, ledger: LedgerDep, digest: Digest) -> Response:
     """The document of a verification, byte for byte as its digest was taken."""
     kept = _kept(ledger, digest, user)
     name = f'attachment; filename="verification-{digest[:16]}.json"'
@@ -50,21 +52,35 @@ def document(user: See, ledger: LedgerDep, digest: Digest) -> Response:
 @router.get("/packages/certificates/{digest}", name="package_certified", response_class=HTMLResponse)
 def certified(page: PageDep, user: See, ledger: LedgerDep, room: RoomDep, digest: Digest) -> HTMLResponse:
     """Whether a certificate with this digest was ever given: by the kept document, and by its event in the chain."""
+    found = certified_by(ledger, digest, user)
+    room.once.looked(ledger, user, found.kept["record_id"], f"certificate:{digest[:16]}")
+    return page.render("packages/certified.html", kept=found.kept, event=found.event, document=found.document,
+                       chained=found.chained)  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Certified:
+    """A kept verification, its document (None where it was altered), its event, and whether that carries its digest."""
+
+    kept: Mapping[str, Any]
+    document: Mapping[str, Any] | None
+    event: Mapping[str, Any] | None
+    chained: bool
+
+
+def certified_by(ledger: Ledger, digest: str, user: User) -> Certified:
+    """What there is about a certificate's digest; 404 where there is nothing, or it is another agency's."""
     kept = _kept(ledger, digest, user)
-    room.once.looked(ledger, user, kept["record_id"], f"certificate:{digest[:16]}")
     with ledger.read() as conn:
         row = conn.execute(sa.select(event).where(event.c.seq == kept["event"])).one_or_none()
     told = dict(row._mapping) if row else None
-    said = detail_of(str(told["detail"])) if told else {}
-    return page.render(
-        "packages/certified.html", kept=kept, event=told, document=_document(kept),
-        chained=told is not None and told["kind"] == "verified" and said.get("digest") == digest,
-    )  # fmt: skip
+    chained = told is not None and told["kind"] == "verified" and detail_of(told["detail"]).get("digest") == digest
+    return Certified(kept, _document(kept), told, chained)
 
 
 @router.get("/packages/{record_id}/certificate.pdf", name="package_certificate", response_class=Response)
 def printed(
-    user: See,
+    user: Read,
     ledger: LedgerDep,
     room: RoomDep,
     facts: FactsDep,
@@ -138,10 +154,10 @@ def verification(
     page: PageDep, user: See, ledger: LedgerDep, room: RoomDep, facts: FactsDep, places: ReadersDep, token: Token
 ) -> Response:
     """One verification: how far it is, or what it found, with all its evidence."""
-    kept = _done(ledger, facts.id, token)
+    kept = done(ledger, facts.id, token)
     if kept is None:
         standing = room.jobs.standing(facts.id, token)
-        kept = None if standing.running else _done(ledger, facts.id, token)  # it may have ended in between
+        kept = None if standing.running else done(ledger, facts.id, token)  # it may have ended in between
         if kept is None:
             return _progress(page, facts, token, standing, places=places)
     if page.partial:  # the page that waited for it is loaded anew
@@ -149,7 +165,8 @@ def verification(
     room.once.looked(ledger, user, facts.id, f"verification:{token}")
     document = _unaltered(kept)
     return page.render("packages/verification.html", facts=facts, places=places, replica=None, kept=kept, document=document,
-                       told=_gravest_first(document), names=NAMES, tab="verify")  # fmt: skip
+                       told=_gravest_first(document), names=NAMES,
+                       veil=veil_of(room.home, facts, user), tab="verify")  # fmt: skip
 
 
 def _gravest_first(document: Mapping[str, Any]) -> dict[Part, list[Evidence]]:
@@ -163,7 +180,8 @@ def _progress(page: Page, facts: queries.Facts, token: str, standing: Any, **mor
                        names={p.value: n for p, n in NAMES.items()}, tab="verify", **more)  # fmt: skip
 
 
-def _done(ledger: Ledger, record_id: str, token: str) -> Mapping[str, Any] | None:
+def done(ledger: Ledger, record_id: str, token: str) -> Mapping[str, Any] | None:
+    """A verification of this record that has ended, None where the ledger has none of that name."""
     with ledger.read() as conn:
         kept = verifications.by_id(conn, token)
     return kept if kept is not None and kept["record_id"] == record_id else None

@@ -28,6 +28,7 @@ class Facts:
     sha256: str
     size: int
     version: int | None
+    applicant_keys: tuple[str, ...] | None
     copies: tuple[Mapping[str, Any], ...]
 
     def copy(self, replica: str) -> Mapping[str, Any] | None:
@@ -37,7 +38,12 @@ class Facts:
 def facts(conn: Connection, record_id: str, user: User) -> Facts | None:
     """None where there is no such package, or it is not this user's to see."""
     names = ("id", "agency", "state", "title", "archival_code", "electronic_record_code", "version")
-    wanted = [record.c[n] for n in names] + [record.c.object_key, record.c.package_sha256, record.c.package_size]
+    wanted = [record.c[n] for n in names] + [
+        record.c.object_key,
+        record.c.package_sha256,
+        record.c.package_size,
+        record.c.applicant_keys,
+    ]
     asked = sa.select(*wanted).where(record.c.id == record_id, record.c.object_key.is_not(None), _own(user))
     row = conn.execute(asked).one_or_none()
     if row is None:
@@ -45,6 +51,7 @@ def facts(conn: Connection, record_id: str, user: User) -> Facts | None:
     copies = conn.execute(sa.select(copy).where(copy.c.record_id == record_id).order_by(copy.c.replica))
     return Facts(
         **{n: getattr(row, n) for n in names}, key=row.object_key, sha256=row.package_sha256 or "", size=row.package_size or 0,
+        applicant_keys=None if row.applicant_keys is None else tuple(row.applicant_keys),
         copies=tuple(dict(c._mapping) for c in copies),
     )  # fmt: skip
 

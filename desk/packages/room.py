@@ -19,11 +19,14 @@ from desk.packages.jobs import Jobs
 from desk.packages.members import Mismatch
 from desk.packages.queries import Facts
 from desk.packages.reading import Opened, Shelf, Unreadable
-from desk.roles import User
+from desk.records.veil import Veil
+from desk.roles import Right, User
 from ingest.alerts import Alarm, settle
 from ingest.ledger import Ledger
+from ingest.metadata import applicant
 from ingest.settings import ConfigError, Home
 from ingest.signatures.apart import Apart, Lost
+from ingest.steps import house
 from ingest.store.reading import Reader, readers
 
 _SECONDS = 15.0
@@ -126,6 +129,13 @@ def the_readers(home: HomeDep) -> dict[str, Reader]:
 
 
 ReadersDep = Annotated[dict[str, Reader], Depends(the_readers)]
+
+
+def veil_of(home: Home, facts: Facts, user: User) -> Veil:
+    """What hides people in the names of files and in evidence, from those who may not see personal data."""
+    secret, keys = house.applicant_key(home), set(facts.applicant_keys or ())
+    known = (lambda text: applicant.key(secret, text) in keys) if facts.applicant_keys is not None else None
+    return Veil(None, user.may(Right.SEE_PERSONAL), known)
 
 
 def opened(room: Room, facts: Facts, places: dict[str, Reader], replica: str | None) -> Opened:

@@ -8,18 +8,20 @@ from fastapi import APIRouter, Depends, HTTPException, Query
 from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 from starlette.concurrency import iterate_in_threadpool
 
-from desk.guard import LedgerDep, allowed
+from desk.guard import LedgerDep, allowed, rate
 from desk.packages import looking, members, queries
+from desk.packages.api import router as api
 from desk.packages.members import Mismatch, TooLarge
 from desk.packages.proving import router as proving
 from desk.packages.queries import Facts
 from desk.packages.reading import Member, Opened, Unreadable
-from desk.packages.room import FactsDep, ReadersDep, Room, RoomDep, mismatched, opened
+from desk.packages.room import FactsDep, ReadersDep, Room, RoomDep, mismatched, opened, veil_of
 from desk.pages import PageDep
 from desk.roles import Right, User
 from ingest.ledger import verifications
 
 router = APIRouter()
+router.include_router(api)
 router.include_router(proving)  # before those below: /packages/certificates is no record
 
 See = Annotated[User, Depends(allowed(Right.SEE))]
@@ -29,6 +31,7 @@ Path = Annotated[str, Query(max_length=4096)]
 Number = Annotated[int, Query(ge=1, le=1_000_000)]
 
 _ROWS = 100
+_DEAR = [Depends(rate("240/minute", "draw"))]  # what is parsed and drawn for one person
 _ALONE = {"Content-Security-Policy": "default-src 'none'; sandbox", "Cache-Control": "no-store"}
 _PREMIS = "metadata/premis.xml"
 _PREMIS_SHOWN = 128 << 20
@@ -60,14 +63,19 @@ def package(
     """The manifest, a hundred files a page, from the package itself by range requests."""
     room.once.looked(ledger, user, facts.id, "manifest")
     found, trouble = _open(room, facts, places, replica)
-    rows: list[Member] = [m for m in found.members if q.casefold() in m.path.casefold()] if found else []
+    veil = veil_of(room.home, facts, user)
+    asked = q.casefold()
+    # who may not see names may not find them out by asking either
+    rows: list[Member] = (
+        [m for m in found.members if not asked or asked in veil.path(m.path).casefold()] if found else []
+    )
     last = max(1, -(-len(rows) // _ROWS))
     n = min(n, last)
     with ledger.read() as conn:
         proofs = verifications.of_record(conn, facts.id, 5)
     return page.render(
         "packages/show.html", **_about(facts, places, found, replica), trouble=trouble, q=q, n=n, last=last, count=len(rows),
-        rows=rows[(n - 1) * _ROWS : n * _ROWS], proofs=proofs, tab="manifest",
+        rows=rows[(n - 1) * _ROWS : n * _ROWS], proofs=proofs, tab="manifest", veil=veil,
         info=_info(found, user) if found else (),
     )  # fmt: skip
 
@@ -101,10 +109,11 @@ def premis(
         n=n,
         last=last,
         tab="premis",
+        veil=veil_of(room.home, facts, user),
     )
 
 
-@router.get("/packages/{record_id}/member", name="package_member", response_class=HTMLResponse)
+@router.get("/packages/{record_id}/member", name="package_member", response_class=HTMLResponse, dependencies=_DEAR)
 def member(
     page: PageDep, user: Read, ledger: LedgerDep, room: RoomDep, facts: FactsDep, places: ReadersDep, path: Path,
     replica: Replica = None, n: Number = 1,
@@ -137,7 +146,7 @@ def member(
     )
 
 
-@router.get("/packages/{record_id}/page/{n}.png", name="package_page", response_class=Response)
+@router.get("/packages/{record_id}/page/{n}.png", name="package_page", response_class=Response, dependencies=_DEAR)
 def drawn(
     user: Read, ledger: LedgerDep, room: RoomDep, facts: FactsDep, places: ReadersDep, path: Path, n: int,
     replica: Replica = None,

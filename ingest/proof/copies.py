@@ -74,7 +74,7 @@ def examine(conn: Connection, subject: Subject, readers: Mapping[str, Reader], p
                 out.evidence += _without_row(reader.store, key, name)
             else:
                 _one(out, subject, reader.store, row, pace)
-            out.evidence += _beside(conn, reader.store, key, name)
+            out.evidence += _beside(conn, subject, reader.store, key, name)
         except _TROUBLE as e:
             out.evidence.append(
                 Evidence(
@@ -224,15 +224,16 @@ def _without_row(store: ObjectStore, key: str, name: str) -> Iterator[Evidence]:
     yield Evidence(Outcome.BAD if there else Outcome.NOTE, "COPY-NO-ROW", zh, en, name)
 
 
-def _beside(conn: Connection, store: ObjectStore, key: str, name: str) -> Iterator[Evidence]:
+def _beside(conn: Connection, subject: Subject, store: ObjectStore, key: str, name: str) -> Iterator[Evidence]:
     """What stands in the record's folder and belongs to no package that the ledger knows: a forged version, say."""
     folder = key.rpartition("/")[0] + "/"
     there = [found for found, _ in store.kept(folder)]
-    known = set(
-        conn.execute(
-            sa.select(record.c.object_key).where(record.c.object_key.startswith(folder, autoescape=True))
-        ).scalars()
-    ) | {key}
+    # a folder holds the versions of one case, which is an indexed question
+    same_case = (record.c.agency == subject.row["agency"], record.c.case_no == subject.row["case_no"])
+    known = {
+        key,
+        *conn.execute(sa.select(record.c.object_key).where(*same_case, record.c.object_key.is_not(None))).scalars(),
+    }
     known |= {commit.commit_key(k) for k in known}
     strange = [found for found in there if found not in known]
     for found in strange:

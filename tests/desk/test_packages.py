@@ -16,11 +16,13 @@ from typing import Any
 import httpx
 import pytest
 import sqlalchemy as sa
+from botocore.exceptions import ClientError, EndpointConnectionError
 from desk_sessions import DeskClient
 from proof_home import ProofHome, forge, marked
 
 from ingest.ledger import Ledger
 from ingest.ledger.tables import event
+from ingest.store.reading import readers
 from sip.commit import commit_key
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -218,4 +220,61 @@ def test_who_may(harmed: ProofHome, client_of: Client) -> None:
         "***" in operator.get(at).text
         and operator.get(f"{at}/download", params={"path": "bagit.txt"}).status_code == 403
     )
+    assert verified(operator, row["id"]).status_code == 200 and operator.get(f"{at}/certificate.pdf").status_code == 403
     assert client_of(harmed.home, "auditor").post(f"{at}/verify").status_code == 403  # no token
+
+
+def test_the_same_as_json(harmed: ProofHome, auditor: DeskClient) -> None:
+    row = harmed.take()
+    at = f"/api/v1/packages/{row['id']}"
+    said = auditor.get(at).json()
+    assert said["sha256"] == row["package_sha256"] and {c["replica"] for c in said["copies"]} == {"main", "second"}
+    part = auditor.get(f"{at}/manifest", params={"start": 2, "limit": 3, "replica": "second"}).json()
+    assert part["replica"] == "second" and len(part["files"]) == 3 < part["total"]
+    token = auditor.token("/packages")
+    headers = {"X-CSRF-Token": token, "Origin": "http://127.0.0.1"}
+    begun = auditor.post(f"{at}/verifications", headers=headers)
+    assert begun.status_code == 202
+    assert auditor.post(f"{at}/verifications", headers=headers).json() == begun.json()  # one at a time: joined
+    for _ in range(600):
+        standing = auditor.get(f"{at}/verifications/{begun.json()['id']}").json()
+        if standing["state"] != "running":
+            break
+        time.sleep(0.2)
+    assert standing["state"] == "done" and standing["document"]["outcome"] == "good"
+    (kept,) = auditor.get(f"{at}/verifications").json()
+    confirmed = auditor.get(f"/api/v1/certificates/{kept['digest']}").json()
+    assert confirmed["unaltered"] and confirmed["chained"] and confirmed["outcome"] == "good"
+
+
+def test_a_verification_that_broke_off_says_so_and_can_be_begun_again(harmed: ProofHome, auditor: DeskClient) -> None:
+    row = harmed.take()
+    folder = harmed.home.root / "reports" / "verification"
+    folder.mkdir(parents=True, exist_ok=True)
+    # as a server leaves it that was killed in the middle: its name is there, its lock is not
+    (folder / f"{row['id']}.job").write_text(json.dumps({"token": "a" * 32}))
+    page = auditor.get(f"/packages/{row['id']}/verify/{'a' * 32}")
+    assert "这次核验中断了" in text_of(page) and "hx-get" not in page.text and "立即核验" in page.text
+    assert "未发现不符" in text_of(verified(auditor, row["id"]))
+
+
+def test_a_store_that_is_away_is_told_and_what_the_ledger_knows_is_shown(
+    harmed: ProofHome, auditor: DeskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = harmed.take()
+
+    def away(*_: object, **__: object) -> None:
+        raise EndpointConnectionError(endpoint_url="http://127.0.0.1:1")
+
+    monkeypatch.setattr("ingest.store.objects.ObjectStore.head", away)
+    page = text_of(auditor.get(f"/packages/{row['id']}"))
+    assert "不能读取此包" in page and row["package_sha256"] in page and "已证明" in page
+    assert auditor.get(f"/packages/{row['id']}/download", params={"path": "bagit.txt"}).status_code == 409
+    assert "副本不可达" in text_of(auditor.get(f"/packages/{row['id']}/compare"))
+
+
+def test_the_desk_reads_with_keys_that_cannot_write(harmed: ProofHome) -> None:
+    place = readers(harmed.home)["main"]
+    assert place.read_only and not readers(harmed.home)["second"].read_only
+    with pytest.raises(ClientError, match="AccessDenied"):
+        place.store.put_once("probe", b"x", hashlib.sha256(b"x").hexdigest(), 1, prove=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import io
 import subprocess
@@ -11,6 +12,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pikepdf
+import pypdfium2
 import pytest
 from fontTools.ttLib import TTFont
 from hypothesis import given, settings
@@ -24,6 +26,7 @@ from sip.forms import (
     Fields,
     Form,
     Heading,
+    Matrix,
     Notes,
     PageBreak,
     Signature,
@@ -218,6 +221,22 @@ def test_characters_beyond_the_basic_plane_are_in_the_font() -> None:
     with pikepdf.open(io.BytesIO(to_pdf(Form(rare, [Text(f"张{rare}")])))) as pdf:
         maps = [font.ToUnicode.read_bytes().upper() for font in pdf.pages[0].Resources.Font.values()]
     assert any(rare.encode("utf-16-be").hex().upper().encode() in found for found in maps)
+
+
+def test_a_matrix_is_drawn_module_by_module_and_is_text_in_a_sheet() -> None:
+    modules = [[(x * 7 + y * 3) % 5 < 2 for x in range(29)] for y in range(29)]
+    form = Form("码", [Matrix(modules, ["旁注"], size=29.0)])
+    with contextlib.closing(pypdfium2.PdfDocument(to_pdf(form))) as pdf:
+        picture = pdf[0].render(scale=4, grayscale=True).to_pil()
+    unit = 72 / 25.4 * 4  # a module is a millimetre wide, at four pixels a point
+    top = next(y for y in range(51 * 4, picture.height) if picture.getpixel((51 * 4 + int(unit / 2), y)) < 64)
+    for y, row in enumerate(modules):
+        for x, dark in enumerate(row):
+            at = (int(51 * 4 + (x + 0.5) * unit), int(top + (y + 0.5) * unit))
+            assert (picture.getpixel(at) < 128) == dark, (x, y)
+    assert "旁注" in to_html(form) and "<path" in to_html(form)
+    with pytest.raises(ValueError, match="square"):
+        Matrix([[True, False]])
 
 
 def test_row_must_fit_its_columns() -> None:
