@@ -1,7 +1,8 @@
 """What records are searched by: grams of their numbers and titles, keyed digests of applicants, codes of findings.
 
 A record's line is derived from its row and written with it, in the same transaction. Both back ends answer alike: the line is cut
-into overlapping grams here (two characters of Chinese, three of Latin letters and digits), so no back end's idea of a word, no
+into overlapping grams here (two characters of Chinese, five of Latin letters and digits: three digits stand in every tenth number),
+so no back end's idea of a word, no
 locale and no extension has a part in it (docs/decisions/0017). PostgreSQL keeps the grams in a tsvector under GIN, SQLite in FTS5.
 """
 
@@ -28,7 +29,7 @@ FIELDS = {
     "matter_code": "]",
     "delivery": "^",
     "applicant": "{",
-    "title": "`",  # the last, so that "somewhere in the title" is a pattern
+    "title": "`",  # always there and the last, so that "somewhere in the title" is from its sign on
 }
 WRITTEN = frozenset(FIELDS) | {"title_masked", "applicant_keys", "findings"}  # a change of these changes the line
 LONGEST = 100  # characters of one term; what is longer is no number and no title
@@ -72,12 +73,10 @@ class Term:
     def empty(self) -> bool:
         return not self.normal and not self.keys
 
-    def pattern(self) -> str:
-        """LIKE pattern of the line; a normal text has no wild card in it."""
-        if self.field is None:
-            return f"%{self.normal}%"
-        anywhere = "%" if self.field == "title" else ""
-        return f"%\n{FIELDS[self.field]}{anywhere}{self.normal}%"
+    @property
+    def beginning(self) -> str:
+        """The text with what stands before it where it must begin a field."""
+        return self.normal if self.field in (None, "title") else f"\n{FIELDS[self.field]}{self.normal}"
 
 
 def join(dialect: str) -> tuple[Any, Any]:
@@ -85,24 +84,32 @@ def join(dialect: str) -> tuple[Any, Any]:
     return _SEARCH, _SEARCH.c.rowid if dialect == "sqlite" else _SEARCH.c.entered
 
 
+def reading(dialect: str, terms: Sequence[Term]) -> sa.ColumnElement[bool]:
+    """That a line has all ``terms`` (none of them empty), by looking at it as it stands: for few lines, or common terms."""
+    return sa.and_(*(sa.or_(*_exact(dialect, term)) for term in terms))
+
+
 def matching(dialect: str, terms: Sequence[Term], agency: str | None = None) -> sa.ColumnElement[bool]:
-    """That a line has all ``terms`` (none of them empty): narrowed down by grams, then looked at as it stands."""
+    """The same, narrowed down by grams before it is looked at: for all lines, and terms that few of them have."""
     words = _Words(dialect)
     asked = [words.of(term) for term in terms] + ([words.word(_agency(agency))] if agency else [])
-    exact = [sa.or_(*_exact(term)) for term in terms]
     whole = words.both.join(f"({one})" for one in asked)
     if dialect == "sqlite":
         found: Any = sa.literal_column("record_search").op("MATCH")(whole)
     else:
         found = _SEARCH.c.grams.op("@@")(sa.cast(sa.literal(whole), postgresql.TSQUERY))
-    return sa.and_(found, *exact)
+    return sa.and_(found, reading(dialect, terms))
 
 
-def _exact(term: Term) -> Iterator[sa.ColumnElement[bool]]:
+def _exact(dialect: str, term: Term) -> Iterator[sa.ColumnElement[bool]]:
+    """By position, not LIKE: of LIKE a planner believes that hardly any line has it, and chooses badly for common words."""
+    at = sa.func.instr if dialect == "sqlite" else sa.func.strpos
+    line: Any = _SEARCH.c.line
     if term.normal:
-        yield _SEARCH.c.line.like(term.pattern())
+        where = sa.func.substr(line, at(line, f"\n{FIELDS['title']}")) if term.field == "title" else line
+        yield at(where, term.beginning) > 0
     for key in term.keys:
-        yield _SEARCH.c.line.like(f"%\n{_key(key)}\n%")
+        yield at(line, f"\n{_key(key)}\n") > 0
 
 
 class _Words:
@@ -119,9 +126,9 @@ class _Words:
     def of(self, term: Term) -> str:
         ways = [self.word(f"p_{key}") for key in term.keys]
         if text := term.normal:
-            whole = [gram for gram, full in _cut(text) if full]
+            whole = _cover(text)
             first = self.word(_ascii(text), prefix=True)  # shorter than a gram: what begins with it
-            ways.append(self.both.join(self.word(g) for g in dict.fromkeys(whole)) if whole else first)
+            ways.append(self.both.join(self.word(g) for g in whole) if whole else first)
         return self.either.join(f"({way})" for way in ways)
 
 
@@ -194,16 +201,37 @@ def line(row: Mapping[Any, Any]) -> tuple[str, str]:
     keys = row["applicant_keys"] or []
     grams = {gram for text in texts.values() for gram, _ in _cut(text)}
     grams |= {f"p_{key}" for key in keys} | {_agency(row["agency"])}
-    parts = [f"{sign}{text}" for sign, text in texts.items() if text] + [_key(key) for key in keys]
+    title = FIELDS["title"]
+    parts = [f"{sign}{text}" for sign, text in texts.items() if text or sign == title] + [_key(key) for key in keys]
     return "\n" + "".join(f"{part}\n" for part in parts), " ".join(sorted(grams))
 
 
 def _cut(text: str) -> Iterator[tuple[str, bool]]:
     """The grams of a normal text, each in ASCII, and whether it is whole: those at the end are cut short."""
     for at, first in enumerate(text):
-        size = 3 if first.isascii() else 2
-        gram = text[at : at + size]
-        yield _ascii(gram), len(gram) == size
+        gram = text[at : at + _size(first)]
+        yield _ascii(gram), len(gram) == _size(first)
+
+
+def _cover(text: str) -> list[str]:
+    """As few whole grams as cover a text, as far as they can: more say nothing more, and mislead a planner that takes them for
+    independent."""
+    whole = [
+        (at, len(gram))
+        for at, gram in ((n, text[n : n + _size(c)]) for n, c in enumerate(text))
+        if len(gram) == _size(gram[0])
+    ]
+    out: list[str] = []
+    end = 0
+    for n, (at, size) in enumerate(whole):
+        if at >= end or (n == len(whole) - 1 and at + size > end):
+            out.append(_ascii(text[at : at + size]))
+            end = at + size
+    return list(dict.fromkeys(out))
+
+
+def _size(first: str) -> int:
+    return 5 if first.isascii() else 2
 
 
 def _ascii(text: str) -> str:

@@ -108,6 +108,20 @@ def test_parts_are_whole_and_in_order_under_every_condition(ledger: Ledger) -> N
     assert ids(ledger, title="100%_'\"") == [i for i in everything if int(i[3:]) % 4 == 0]
 
 
+@pytest.mark.parametrize("newest", [1, 13, 60])
+def test_reading_the_newest_first_changes_no_answer(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, newest: int
+) -> None:
+    monkeypatch.setattr(queries, "_NEWEST", newest)
+    everything = [f"r{night}x{n}" for night in (2, 1, 0) for n in range(39, -1, -1)]
+    expected = [i for i in everything if int(i[3:]) % 4]
+    assert ids(ledger, q="食品经营") == expected
+    assert queries.count(ledger, ANNA, what(q="食品经营"), most=20).more
+    assert queries.count(ledger, ANNA, what(q="食品经营")).number == len(expected)
+    assert ids(ledger, q="食品经营", state="rejected") == [i for i in expected if int(i[3:]) % 3 == 0]
+    assert ids(ledger, q="D30-00007") == ["r0x7"]
+
+
 def test_a_producer_and_a_count_keep_to_the_same(ledger: Ledger) -> None:
     producer = User("p", Role.PRODUCER, "a")
     assert len(ids(ledger, producer)) == queries.count(ledger, producer, what()).number == 60
