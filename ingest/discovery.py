@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from ingest import code, runs, visits
 from ingest.held.release import release_held
-from ingest.ledger import Ledger, receipts
+from ingest.ledger import Ledger, receipts, wholes
 from ingest.ledger.tables import NIGHT
 from ingest.ledger.tables import batch as batch_table
 from ingest.ledger.tables import record as record_table
@@ -149,24 +149,24 @@ def _list(
         seen = [v.also(troubles.get(v.agency)) for v in visited]
         visits.note(tx, run_id, as_of, seen, by_window, older)
         known = tx.known(listed)  # another run may have been faster
-        new = [
-            (i, whole, d)
+        found_in = {
+            whole: list(_records_in(whole, delivery, inside.parts))
             for whole, delivery in listed.items()
             if whole not in known and whole not in inside.away
-            for i, d in _records_in(whole, delivery, inside.parts)
-            if wanted.takes(d)
-        ]
+        }
+        new = [(i, whole, d) for whole, some in found_in.items() for i, d in some if wanted.takes(d)]
         first = tx.batches(run_id)
         for n, start in enumerate(range(0, len(new), batch_size), start=first):
             some = new[start : start + batch_size]
             batch_id = f"{_short(run_id)}-{n:03d}"
             tx.add_batch(batch_id, run_id, as_of, [
-                {"id": i, "source": wanted.source, "agency": d.agency, "delivery": d.name, "location": d.location}
-                for i, _, d in some
+                {"id": i, "source": wanted.source, "agency": d.agency, "delivery": d.name, "location": d.location,
+                 "container": whole if whole != i else None}
+                for i, whole, d in some
             ], lane, str(code.running()), code.running().contract)  # fmt: skip
             for whole in dict.fromkeys(w for i, w, _ in some if w != i and w not in known):
                 d = listed[whole]
-                tx.add_opened(batch_id, whole, d.agency, d.name, len(inside.parts[whole]))
+                tx.add_opened(batch_id, whole, d.agency, d.name, [i for i, _ in found_in[whole]])
                 known.add(whole)
 
 
@@ -204,7 +204,7 @@ def open_batches(ledger: Ledger, run_id: str, lane: str = NIGHT, own: bool = Tru
     """Batches of this run (``own``: finished ones too), and those of all others of its lane with records undone or receipts unsent, in
     the order in which they were made."""
     open_records = sa.exists().where(record_table.c.batch_id == batch_table.c.id, runs.UNDONE)
-    work = sa.or_(open_records, receipts.of_batch_unsent())
+    work = sa.or_(open_records, receipts.of_batch_unsent(), wholes.of_batch_unsent())
     mine = sa.and_(batch_table.c.run_id == run_id, sa.true() if own else sa.false())
     with ledger.read() as conn:
         rows = conn.execute(

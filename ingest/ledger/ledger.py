@@ -176,15 +176,17 @@ class Transaction:
         rows = self.conn.execute(sa.select(record.c.id, record.c.state).where(record.c.id.in_(list(ids))))
         return {r.id: State(r.state) for r in rows}
 
-    def add_opened(self, batch_id: str, delivery_id: str, agency: str, delivery: str, records: int) -> None:
-        """Note a delivery that was found to hold several records, the first of which stands in ``batch_id``."""
+    def add_opened(self, batch_id: str, delivery_id: str, agency: str, delivery: str, parts: Sequence[str]) -> None:
+        """Note a delivery that was found to hold several records (their ids), the first of which stands in ``batch_id``. When all
+        have their last word, it gets one as a whole."""
         self.conn.execute(
             sa.insert(opened).values(
-                id=delivery_id, batch_id=batch_id, agency=agency, delivery=delivery, records=records
+                id=delivery_id, batch_id=batch_id, agency=agency, delivery=delivery, records=len(parts)
             )
         )
-        detail = {"batch": batch_id, "agency": agency, "delivery": delivery, "records": records}
+        detail = {"id": delivery_id, "batch": batch_id, "agency": agency, "delivery": delivery, "records": list(parts)}
         self.chain.append("opened", None, detail)
+        self.owe(delivery_id, Receipt.FINAL)
 
     def move(
         self,

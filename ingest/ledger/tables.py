@@ -78,6 +78,7 @@ record = Table(
     Column("agency", String(80), nullable=False),
     Column("delivery", Text, nullable=False),  # the delivery's name at the source
     Column("location", Text, nullable=False),  # where the source found it
+    Column("container", String(40), index=True),  # the delivery (`opened`) that it came in, where that holds several
     Column("state", String(20), nullable=False),
     Column("as_of", String(40), nullable=False),
     # what it is a record of: None, a closed case; "digitised", scans of a traditional archive, whose 档号 stands as its case_no

@@ -12,12 +12,12 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import sqlalchemy as sa
 
-from ingest.ledger import Ledger, Transaction, copies, receipts
+from ingest.ledger import Ledger, Transaction, copies, receipts, wholes
 from ingest.ledger.tables import record
 from ingest.model import Receipt, State
 from ingest.receipts import words
@@ -44,13 +44,16 @@ class Sent:
     errors: list[str] = dataclasses.field(default_factory=list)
 
 
-@dataclasses.dataclass(slots=True, eq=False)
+@dataclasses.dataclass(eq=False)
 class _Letter:
     row: Row
     kind: Receipt
     body: Mapping[str, Any]
-    data: bytes
     tried: bool = False  # by itself
+
+    @cached_property
+    def data(self) -> bytes:
+        return canonical.dumps(self.body)
 
     @property
     def post(self) -> tuple[str, Receipt, bytes]:
@@ -59,6 +62,11 @@ class _Letter:
     @property
     def digest(self) -> str:
         return hashlib.sha256(self.data).hexdigest()
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is about a delivery of several records."""
+        return "parts" in self.row
 
 
 def send(home: Home, ledger: Ledger, batch_id: str | None = None) -> Sent:
@@ -83,14 +91,25 @@ def _pass(home: Home, ledger: Ledger, out: Sent, batch_id: str | None, untried: 
     for start in range(0, len(keys), _GROUP):
         with ledger.read() as conn:
             letters = list(_letters(home, conn, receipts.load(conn, keys[start : start + _GROUP])))
-        if not letters:
-            continue
-        gone = _hand_over(home, [x for x in letters if x.row["agency"] not in out.away], out.away)
-        with ledger.begin() as tx:
-            _note(tx, gone, out)
-            for letter in letters:
-                if letter not in gone:
-                    _leave(tx, letter, out)
+        _post(home, ledger, letters, out)
+    with ledger.read() as conn:  # what was sent just now may have been the last of a delivery of several
+        keys = wholes.unsent(conn, batch_id=batch_id, untried=untried)
+    for key in keys:
+        with ledger.read() as conn:
+            letters = [_Letter(row, Receipt.FINAL, words.whole(row)) for row in wholes.load(conn, [key])]
+        _post(home, ledger, letters, out)
+
+
+def _post(home: Home, ledger: Ledger, letters: Sequence[_Letter], out: Sent) -> None:
+    """Send some letters and note what became of each."""
+    if not letters:
+        return
+    gone = _hand_over(home, [x for x in letters if x.row["agency"] not in out.away], out.away)
+    with ledger.begin() as tx:
+        _note(tx, gone, out)
+        for letter in letters:
+            if letter not in gone:
+                _leave(tx, letter, out)
 
 
 def _letters(home: Home, conn: sa.Connection, rows: Sequence[Row]) -> Iterator[_Letter]:
@@ -105,7 +124,7 @@ def _letters(home: Home, conn: sa.Connection, rows: Sequence[Row]) -> Iterator[_
         enough = plan is not None and len(there & {r.name for r in plan.replicas}) >= plan.min_copies
         beside = Beside(plan.min_copies if plan is not None and enough else 0, original)
         if (body := words.receipt(row, Receipt(row["kind"]), beside)) is not None:
-            yield _Letter(row, Receipt(row["kind"]), body, canonical.dumps(body))
+            yield _Letter(row, Receipt(row["kind"]), body)
 
 
 def _originals(conn: sa.Connection, rows: Iterable[Row]) -> dict[str, Row]:
@@ -158,6 +177,10 @@ def _note(tx: Transaction, letters: Sequence[_Letter], out: Sent) -> None:
     for letter in told:
         row, says = letter.row, letter.body["state"]
         out.kinds[letter.kind] += 1
+        if letter.whole:
+            about = {"opened": row["id"], "agency": row["agency"], "delivery": row["delivery"]}
+            tx.chain.append("receipt_sent", None, {"receipt": letter.kind.value, **about, "digest": letter.digest})
+            continue
         if letter.kind is not Receipt.FINAL:
             detail = {"receipt": letter.kind.value, "says": says, "digest": letter.digest}
             tx.chain.append("receipt_sent", row["id"], detail)
@@ -172,6 +195,6 @@ def _note(tx: Transaction, letters: Sequence[_Letter], out: Sent) -> None:
 def _leave(tx: Transaction, letter: _Letter, out: Sent) -> None:
     row, why = letter.row, out.away[letter.row["agency"]]
     receipts.failed(tx, row, why, tried=letter.tried)
-    if letter.kind is Receipt.FINAL:
+    if letter.kind is Receipt.FINAL and not letter.whole:
         tx.fail(row["id"], "acknowledge", why, "SOURCE-AWAY")
     out.errors.append(f"{row['delivery']}: {letter.kind.value}: {why}")

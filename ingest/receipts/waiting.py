@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ingest.findings import Finding, Severity
-from ingest.ledger.tables import batch, receipt, record
+from ingest.ledger.tables import batch, opened, receipt, record
 from ingest.model import Receipt, State
 
 
@@ -90,11 +90,14 @@ class Unsent:
 
 def unsent(conn: Connection) -> list[Unsent]:
     """The agencies that are owed receipts which could not be handed over, by name."""
+    agency = sa.func.coalesce(record.c.agency, opened.c.agency).label("agency")
     rows = conn.execute(
-        sa.select(record.c.agency, sa.func.count().label("count"), sa.func.max(receipt.c.last_error).label("error"))
-        .join(record, record.c.id == receipt.c.subject)
+        sa.select(agency, sa.func.count().label("count"), sa.func.max(receipt.c.last_error).label("error"))
+        .select_from(receipt)
+        .outerjoin(record, record.c.id == receipt.c.subject)
+        .outerjoin(opened, opened.c.id == receipt.c.subject)
         .where(receipt.c.sent_at.is_(None), receipt.c.last_error.is_not(None))
-        .group_by(record.c.agency)
-        .order_by(record.c.agency)
+        .group_by(agency)
+        .order_by(agency)
     )
     return [Unsent(r.agency, r[1], r.error) for r in rows]

@@ -56,6 +56,27 @@ def receipt(row: Row, kind: Receipt, beside: Beside = Beside()) -> dict[str, Any
     return out
 
 
+def whole(row: Row) -> dict[str, Any]:
+    """The last word on a delivery of several records (``row["parts"]``, all answered): what became of each. Its code is 1 where all
+    are archived, else that of the first that is not."""
+    parts = row["parts"]
+    said = _words()["says"]["answered"]
+    codes = [part["receipt_code"] for part in parts]
+    names = ("delivery", "case_no", "version", "state", "receipt_code", "electronic_record_code", "archival_code")
+    return {
+        "schema": SCHEMA,
+        "receipt": Receipt.FINAL.value,
+        "agency": row["agency"],
+        "delivery": row["delivery"],
+        "state": "answered",
+        "receipt_code": next((code for code in codes if code != 1), 1),
+        "receipt_description": {lang: said[lang].format(records=len(parts)) for lang in ("zh", "en")},
+        "as_of": max(part["as_of"] for part in parts),
+        "records": [{name: part[name] for name in names} for part in parts],
+        "safe_to_delete": all(code == 1 for code in codes),
+    }
+
+
 def _outcome(row: Row, kind: Receipt, beside: Beside) -> str | None:
     """The state that a receipt tells: for the last one a final state of the record."""
     state = State(row["state"])

@@ -20,6 +20,7 @@ class Told:
 
     batch: str = ""
     position: int = 0
+    container: str | None = None
     agency: str | None = None
     source: str = ""
     delivery: str = ""
@@ -47,6 +48,17 @@ class Told:
         self.receipts[kind] = {"owed_at": self.at, **self.receipts.get(kind, {}), "sent_at": self.at, "digest": digest}
 
 
+@dataclasses.dataclass(slots=True)
+class Whole:
+    """A delivery of several records: its row, and that of its last word."""
+
+    row: dict[str, Any]
+    receipt: dict[str, Any]
+
+    def sent(self, at: str, digest: str) -> None:
+        self.receipt |= {"sent_at": at, "digest": digest, "attempts": 1}
+
+
 class History:
     """Fold events, in their order, into what stood in the ledger's tables."""
 
@@ -54,6 +66,7 @@ class History:
         self.batches: dict[str, dict[str, Any]] = {}
         self.records: dict[str, Told] = {}
         self.decisions: dict[int, dict[str, Any]] = {}
+        self.wholes: dict[str, Whole] = {}
         self.last_seq = 0
 
     def take(self, events: Iterable[Mapping[str, Any]]) -> None:
@@ -64,6 +77,10 @@ class History:
                 self._batch(detail, event["at"])
             elif event["kind"] == "code":
                 self.batches.get(detail["batch"], {}).update(code=detail["code"], contract=detail["contract"])
+            elif event["kind"] == "opened" and "id" in detail:
+                self._opened(detail, event["at"])
+            elif event["kind"] == "receipt_sent" and "opened" in detail:
+                self.wholes[detail["opened"]].sent(event["at"], detail["digest"])
             elif event["record_id"] is not None:
                 self._record(event, detail)
 
@@ -72,7 +89,18 @@ class History:
                "code": detail.get("code"), "contract": detail.get("contract")}  # fmt: skip
         self.batches[detail["batch"]] = row
         for position, record in enumerate(detail["records"]):
-            self.records[record] = Told(batch=detail["batch"], position=position, at=at)
+            known = self.records.get(record)
+            container = known.container if known else None
+            self.records[record] = Told(batch=detail["batch"], position=position, at=at, container=container)
+
+    def _opened(self, detail: Mapping[str, Any], at: str) -> None:
+        self.wholes[detail["id"]] = Whole(
+            {"id": detail["id"], "batch_id": detail["batch"], "agency": detail["agency"],
+             "delivery": detail["delivery"], "records": len(detail["records"])},
+            {"subject": detail["id"], "kind": Receipt.FINAL.value, "owed_at": at, "attempts": 0},
+        )  # fmt: skip
+        for record in detail["records"]:
+            self.records.setdefault(record, Told()).container = detail["id"]
 
     def _record(self, event: Mapping[str, Any], detail: Mapping[str, Any]) -> None:
         told = self.records.setdefault(event["record_id"], Told())

@@ -17,7 +17,18 @@ import sqlalchemy as sa
 
 from ingest.audit import heads
 from ingest.ledger import Ledger, Transaction, natures, search
-from ingest.ledger.tables import batch, chain_head, copy, event, held_decision, number, receipt, record, sequence
+from ingest.ledger.tables import (
+    batch,
+    chain_head,
+    copy,
+    event,
+    held_decision,
+    number,
+    opened,
+    receipt,
+    record,
+    sequence,
+)
 from ingest.metadata import applicant
 from ingest.model import DIGITISED, CopyState, Receipt, State
 from ingest.recovery import packages
@@ -32,7 +43,7 @@ from ingest.store.objects import ObjectStore
 _GROUP = 200
 _AT_ONCE = 4  # packages read at the same time: each is a handful of small requests
 _LOST = "rebuilt"  # the run of batches that no sealed event tells of
-_COUNTED = (batch, record, number, sequence, copy, held_decision, receipt, event)
+_COUNTED = (batch, record, number, sequence, copy, held_decision, opened, receipt, event)
 
 
 @dataclasses.dataclass(slots=True)
@@ -103,6 +114,8 @@ class _Rebuild:
             while some := list(itertools.islice(marks, _GROUP)):
                 self._enter([f for f in threads.map(partial(self._find, store), some) if f is not None])
         self._enter_undeposited()
+        self._insert(opened, [whole.row for whole in self._history.wholes.values()])
+        self._insert(receipt, [whole.receipt for whole in self._history.wholes.values()])
         there = set(self._tx.conn.execute(sa.select(record.c.id)).scalars())
         # of records that did not come back, the question is asked anew
         self._insert(held_decision, [d for d in self._history.decisions.values() if d["record_id"] in there])
@@ -140,7 +153,7 @@ class _Rebuild:
         rows, held, told_of = [], [], []
         for f in found:
             told = self._history.records.get(f.mark["record"])
-            about = applicant.columns(f.record, self._secret)
+            about = applicant.columns(f.record, self._secret) | {"container": told.container if told else None}
             rows.append(row_of(f, told, self._agencies[f.mark["agency"]], now) | about)
             told_of += _receipts(rows[-1], told, now)
             for name, store in self._stores.items():
@@ -235,7 +248,8 @@ def _undeposited(record_id: str, told: Told, as_of: str, by_identity: Mapping[st
     identity = f"{told.agency}|{told.case_no}|{told.version}"
     return {
         "id": record_id, "batch_id": told.batch, "position": told.position, "source": told.source,
-        "agency": told.agency, "delivery": told.delivery, "location": "", "state": told.state, "as_of": as_of,
+        "agency": told.agency, "delivery": told.delivery, "location": "", "container": told.container,
+        "state": told.state, "as_of": as_of,
         "received_as_of": as_of, "case_no": told.case_no, "origin": told.origin, "version": told.version,
         "content_digest": told.content_digest, "findings": [], "natures": told.natures, "receipt_code": code, "receipt_at": at,
         "duplicate_of": by_identity.get(identity) if told.state == State.DUPLICATE else None,

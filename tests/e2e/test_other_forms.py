@@ -86,6 +86,11 @@ def test_each_form_goes_through_a_night(night_home: NightHome, tmp_path: Path) -
         assert verify(target).valid
     assert not (root / "containers").exists() or not list((root / "containers").iterdir())
     assert {p.name for p in (root / "outbox" / inbox.name).iterdir()} >= {f"{r['delivery']}.receipt.json" for r in rows}
+    wholes = [json.loads((root / "outbox" / inbox.name / f"{name}.receipt.json").read_bytes())
+              for name in {r["delivery"].partition("#")[0] for r in rows if "#" in r["delivery"]}]  # fmt: skip
+    assert wholes and all(w["state"] == "answered" and w["safe_to_delete"] and w["receipt_code"] == 1 for w in wholes)
+    told = [(part["delivery"], part["archival_code"]) for whole in wholes for part in whole["records"]]
+    assert sorted(told) == sorted((r["delivery"], r["archival_code"]) for r in rows if "#" in r["delivery"])
     for form, name in (("eep", "x.xml"), ("deployed", "x.zip")):
         (tmp_path / form).mkdir()
         assert main(["export", str(target), "--form", form, "-o", str(tmp_path / form / name)]) == 0

@@ -137,6 +137,30 @@ def test_what_came_twice_is_rejected_with_the_first(told: Told) -> None:
     assert [f["code"] for f in final["findings"]] == ["HLD-RETURNED"]
 
 
+def test_a_delivery_of_several_gets_a_last_word_when_all_in_it_have_theirs(told: Told) -> None:
+    told.opened("whole", "p1", "p2")
+    told.deposited("p1")
+    told.move("p2", State.HELD, "FIL-UNSCHEDULED")
+    assert told.acknowledge() == {"acknowledged": 1}
+    assert "whole#p1.receipt.json" in told.outbox() and "whole.receipt.json" not in told.outbox()
+    assert discovery.open_batches(told.ledger, "another") == []
+    told.move("p2", State.REJECTED, "RCV-DIGEST-MISMATCH")
+    assert discovery.open_batches(told.ledger, "another") == ["b"]
+    assert told.acknowledge() == {"rejected": 1}
+    last = told.outbox()["whole.receipt.json"]
+    assert (last["state"], last["receipt_code"], last["safe_to_delete"]) == ("answered", 6, False)
+    assert [(p["delivery"], p["state"], p["receipt_code"], p["archival_code"]) for p in last["records"]] == [
+        ("whole#p1", "acknowledged", 1, "A-p1"),
+        ("whole#p2", "rejected", 6, None),
+    ]
+    data = (told.home.outbox / "a" / "whole.receipt.json").read_bytes()
+    with told.ledger.begin() as tx:
+        tx.conn.execute(sa.update(receipt_table).where(receipt_table.c.subject == "whole").values(sent_at=None))
+    assert discovery.open_batches(told.ledger, "another") == ["b"]
+    assert told.acknowledge() == {} and (told.home.outbox / "a" / "whole.receipt.json").read_bytes() == data
+    assert discovery.open_batches(told.ledger, "another") == []
+
+
 def test_sent_again_it_is_the_same_bytes_and_stands_once_in_the_chain(told: Told) -> None:
     told.listed("1", "2")
     told.deposited("1")
