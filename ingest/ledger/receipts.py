@@ -98,6 +98,5 @@ def of_record(conn: Connection, record_id: str) -> list[Row]:
 
 def of_batch_unsent() -> sa.ColumnElement[bool]:
     """Of batches: that something is to be sent for one of their records."""
-    return sa.exists().where(
-        record.c.batch_id == batch.c.id, receipt.c.subject == record.c.id, receipt.c.sent_at.is_(None), ~_WAITS
-    )
+    owing = sa.select(record.c.batch_id).join(receipt, receipt.c.subject == record.c.id)
+    return batch.c.id.in_(owing.where(receipt.c.sent_at.is_(None), ~_WAITS))

@@ -56,4 +56,4 @@ def load(conn: Connection, keys: Sequence[Key]) -> list[Row]:
 
 def of_batch_unsent() -> sa.ColumnElement[bool]:
     """Of batches: that the last word on a delivery whose first record stands in them is due."""
-    return sa.exists().where(opened.c.batch_id == batch.c.id, _DUE)
+    return batch.c.id.in_(sa.select(opened.c.batch_id).join(receipt, receipt.c.subject == opened.c.id).where(_DUE))
