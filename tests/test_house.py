@@ -94,7 +94,7 @@ ROOMS = {
         "steps",
     },
     # looks at every corner for what endangers the holdings, and keeps what inspectors found; changes no record
-    "inspection": {"audit", "ledger", "model", "paths", "people", "settings", "signatures", "store"},
+    "inspection": {"audit", "ledger", "model", "paths", "people", "receipts", "settings", "signatures", "store"},
     # what is told of each delivery: it reads the ledger and asks the sources to take it
     "receipts": {"findings", "ledger", "model", "paths", "settings", "sources", "steps", "store"},
     "staging": {"held", "ledger", "model", "settings", "steps"},  # looks at what the stages hold; they ask it for room

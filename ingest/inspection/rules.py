@@ -19,6 +19,8 @@ from ingest.inspection.hazards import Hazard
 from ingest.ledger import chain
 from ingest.ledger.tables import copy, event, record, schedule_version, transfer_item, visit
 from ingest.model import CopyState, State
+from ingest.receipts import waiting
+from ingest.receipts.waiting import Unanswered
 from ingest.settings import Home
 from ingest.signatures import TrustStore
 from ingest.signatures.certs import name_text
@@ -152,6 +154,24 @@ def held_long(scene: Scene) -> Iterator[Hazard]:
         yield Hazard("HAZ-HELD-OLD", agency, told, agency, agency)
 
 
+def unanswered(scene: Scene) -> Iterator[Hazard]:
+    """Deliveries without their last word though no person is asked: by agency."""
+    days = scene.home.limits.unanswered_days
+    found: dict[str, list[Unanswered]] = {}
+    for one in waiting.unanswered(scene.conn, scene.at.date(), days):
+        if one.state != State.HELD:  # those have a rule of their own
+            found.setdefault(one.agency, []).append(one)
+    for agency, ones in sorted(found.items()):
+        told = {
+            "agency": agency,
+            "count": str(len(ones)),
+            "days": str(days),
+            "day": ones[0].since,
+            "why": ones[0].why[:200],
+        }
+        yield Hazard("HAZ-UNANSWERED", agency, told, agency, agency)
+
+
 def no_schedule(scene: Scene) -> Iterator[Hazard]:
     """Agencies whose fonds has no 三合一 version in force."""
     query = sa.select(schedule_version.c.fonds_no).where(schedule_version.c.status == "in_force")
@@ -203,6 +223,7 @@ RULES: tuple[tuple[Rule, tuple[str, ...]], ...] = (
     (overdue, ("HAZ-TRANSFER-OVERDUE", "HAZ-OPENING-DUE")),
     (sources_away, ("HAZ-SOURCE-AWAY",)),
     (held_long, ("HAZ-HELD-OLD",)),
+    (unanswered, ("HAZ-UNANSWERED",)),
     (no_schedule, ("HAZ-NO-SCHEDULE",)),
     (anchored, ("HAZ-NOT-ANCHORED", "HAZ-CHAIN-CONTRADICTED")),
     (drilled, ("HAZ-NO-DRILL",)),

@@ -102,6 +102,16 @@ def test_transfer_opening_waiting_sources_and_schedules_have_their_days(inspecte
     assert away.id in inspected.scan(1).gone
 
 
+def test_deliveries_without_their_last_word_are_told_by_agency(inspected: InspectedHome) -> None:
+    with inspected.ledger.begin() as tx:
+        rows = [{"id": f"u{n}", "source": "", "agency": AGENCY, "delivery": f"u{n}", "location": ""} for n in range(2)]
+        tx.add_batch("u", "run u", "2026-10-01T01:00:00+08:00", rows)
+        tx.fail("u0", "receive", "disk full", "DISK-FULL")
+    inspected.scan()
+    told = inspected.item("HAZ-UNANSWERED").problem
+    assert "2 件报送" in told and "2026-10-01" in told and "disk full" in told
+
+
 def test_copies_audits_and_drills_are_asked_for(inspected: InspectedHome) -> None:
     inspected.archive(1, copies=2)
     long_ago = "2025-01-01T00:00:00.000+00:00"
