@@ -1,6 +1,7 @@
 """Sixteen workers are given the same deliveries, and some are killed: as many packages as deliveries, on both databases.
 
-``PROOF_DELIVERIES=500`` is the whole proof, the suite runs a shorter form of the same. The deliveries are small (two unsigned files), because it is the race that is tried here.
+``PROOF_DELIVERIES=500`` is the whole proof; the suite runs a shorter form of the same. The deliveries are small (two unsigned
+files), because it is the race that is tried here.
 """
 
 from __future__ import annotations
