@@ -16,12 +16,11 @@ from ingest.checks.engine import CheckContext
 from ingest.checks.items import Circumstances, Stage, results, sheet
 from ingest.checks.subject import PARTS, PackagedRecord, Subject, passed_on
 from ingest.findings import Finding, Severity, gravest
-from ingest.schedule.numbers import parse_archival_code
+from ingest.metadata.codes import check_archival, normalise_archival
 
 # The scope of archiving was decided when the record was filed; whoever receives or keeps it does not decide it again.
 _OF_ARCHIVING = {"MAT-MISSING", "MET-RESULT-NO-RECORD", "MET-NOT-ON-APPLICATION", "MET-NO-DIGEST"}
 _OF_THE_WHOLE = {"VIR-SCANNED"}  # said once, not of each record
-_TEMPLATES = ("DAT13", "DAT22")
 _GAPS_TOLD = 10
 
 
@@ -158,15 +157,8 @@ def archival_codes(subject: Subject, records: Sequence[RecordResult]) -> Iterato
 
 
 def is_archival_code(text: str) -> bool:
-    return any(_parsed(text, template) for template in _TEMPLATES)
-
-
-def _parsed(text: str, template: str) -> bool:
-    try:
-        parse_archival_code(text, template)
-    except ValueError:
-        return False
-    return True
+    """Whether it has any form of the standards; traditional archives keep theirs, by volume or from before them."""
+    return check_archival(normalise_archival(text)).ok
 
 
 def repeated(subject: Subject, records: Sequence[RecordResult]) -> Iterator[Finding]:

@@ -39,7 +39,7 @@ def lines(ledger: Ledger, agencies: Mapping[str, Agency]) -> Iterator[RecordLine
         rows = conn.execute(
             sa.select(record.c.agency, record.c.state, record.c.findings, record.c.fonds_no, record.c.matter_code,
                       record.c.title, record.c.closed_on, record.c.as_of)
-            .where(record.c.fonds_no.is_not(None) | held)
+            .where(record.c.fonds_no.is_not(None) | held, record.c.origin.is_(None))  # scans were filed by no entry
         ).all()  # fmt: skip
     for row in rows:
         if row.fonds_no is not None:

@@ -70,7 +70,7 @@ def take_holdings(ledger: Ledger, data: bytes, name: str, fonds_no: str, by: str
         listed = catalogue.read(data, name, {PAGES: "integer"}, _MOST)
     except BadCatalogue as e:
         raise BadHoldings(e.findings) from e
-    wrong = [Finding("PRF-COLUMN", path=name, params={"name": c}) for c in _NEEDED if c not in listed.heads]
+    wrong = [Finding("CAT-COLUMN", path=name, params={"name": c}) for c in _NEEDED if c not in listed.heads]
     rows: dict[str, dict[str, Any]] = {}
     if not wrong:
         for number, row, faults in _rows(listed, fonds_no, name):
@@ -131,4 +131,4 @@ def _chosen(
 
 def _value(name: str, number: int, column: str, known: str) -> Finding:
     params = {"row": str(number), "column": column, "known": known}
-    return Finding("PRF-VALUE", path=name, field=f"/{number}/{column}", params=params)
+    return Finding("CAT-VALUE", path=name, field=f"/{number}/{column}", params=params)

@@ -31,7 +31,7 @@ class BadCatalogue(Exception):
 
     def __init__(self, findings: Sequence[Finding]) -> None:
         super().__init__(", ".join(f.code for f in findings[:5]))
-        more = [Finding("PRF-MORE", params={"count": str(len(findings) - MAX_FINDINGS)})]
+        more = [Finding("CAT-MORE", params={"count": str(len(findings) - MAX_FINDINGS)})]
         self.findings = [*findings[:MAX_FINDINGS], *(more if len(findings) > MAX_FINDINGS else ())]
 
 
@@ -119,7 +119,7 @@ def _workbook(
                 raise BadWorkbook("没有可见的工作表 / no visible sheet")
             for title, where in guarded.merged:
                 if title == sheet.title:
-                    wrong.append(Finding("PRF-MERGED", path=name, field=f"/{where}", params={"range": where}))
+                    wrong.append(Finding("CAT-MERGED", path=name, field=f"/{where}", params={"range": where}))
             sheet.reset_dimensions()  # what a sheet says of its own size is not believed
             yield from _sheet(sheet, name, kinds, wrong)
     except BadWorkbook as error:
@@ -164,14 +164,14 @@ def _text(cell: Any, head: str, kind: str, place: tuple[str, int], wrong: list[F
     if isinstance(value, int | float) and kind in ("integer", "date") and math.isfinite(value) and value == int(value):
         return str(int(value))
     params = {"row": str(number), "column": head[:40]}
-    wrong.append(Finding("PRF-CELL", path=name, field=f"/{number}/{head[:40]}", params=params))
+    wrong.append(Finding("CAT-CELL", path=name, field=f"/{number}/{head[:40]}", params=params))
     return ""
 
 
 def _formula(name: str, number: int, head: str) -> Finding:
     params = {"row": str(number), "column": head[:40]}
-    return Finding("PRF-FORMULA", path=name, field=f"/{number}/{head[:40]}", params=params)
+    return Finding("CAT-FORMULA", path=name, field=f"/{number}/{head[:40]}", params=params)
 
 
 def _broken(name: str, reason: str) -> Finding:
-    return Finding("PRF-CATALOGUE", path=name, params={"reason": reason[:300]})
+    return Finding("CAT-BROKEN", path=name, params={"reason": reason[:300]})

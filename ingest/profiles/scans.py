@@ -160,7 +160,7 @@ def _columns(listed: Catalogue, profile: Profile, name: str) -> Iterator[Finding
     for rule in profile.rules["item"]:
         element = rule.row.element
         if element not in there and rule.obligation == "M":
-            yield Finding("PRF-COLUMN", path=name, params={"name": element})
+            yield Finding("CAT-COLUMN", path=name, params={"name": element})
         elif there.count(element) > 1:
             yield Finding("PRF-ITEM-TWICE", path=name, params={"item": element})
 
@@ -176,7 +176,7 @@ def _rows(
         given = next((text for head, text in texts.items() if names.get(head) == KEY), "")
         code = codes.normalise_archival(given)
         if not code:
-            findings.append(Finding("PRF-ROW-NO-CODE", path=name, params={"row": str(number)}))
+            findings.append(Finding("CAT-NO-CODE", path=name, params={"row": str(number)}))
         elif code in rows:
             findings.append(Finding("PRF-ITEM-TWICE", path=name, field=f"/{number}", params={"item": code}))
         else:

@@ -140,7 +140,7 @@ def _payload(files: list[dict[str, Any]], base: Path) -> list[PayloadFile]:
 
 def _origin(job: Mapping[str, Any], record: Mapping[str, Any]) -> Iterator[premis.Event]:
     """Where the content came from, of what was never born digital: by whom and when it was scanned, as the catalogue says."""
-    if job["origin"] == DIGITISED:
+    if job.get("origin") == DIGITISED:
         about = record["record"]
         day = dt.date.fromisoformat(about["digitised_on"])
         yield premis.Event("digitised", dt.datetime.combine(day, dt.time(), CST), detail="传统载体档案数字化（扫描）",

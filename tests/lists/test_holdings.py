@@ -82,7 +82,7 @@ def test_a_later_catalogue_is_the_whole_fonds_and_touches_no_other(ledger: Ledge
 def test_one_wrong_line_and_nothing_is_taken(ledger: Ledger, line: tuple[str, ...], column: str) -> None:
     with pytest.raises(BadHoldings) as caught:
         take_holdings(ledger, table([*GOOD, line]), "馆藏.csv", "T001", "甲")
-    assert [(f.code, f.field) for f in caught.value.findings] == [("PRF-VALUE", f"/6/{column}")]
+    assert [(f.code, f.field) for f in caught.value.findings] == [("CAT-VALUE", f"/6/{column}")]
     assert held(ledger) == []
 
 

@@ -62,20 +62,20 @@ def test_cells_that_have_lost_what_was_written_are_told_with_their_place() -> No
     }
     with pytest.raises(BadCatalogue) as caught:
         catalogue.read(sheet([row() | lost]), "目录.xlsx", KINDS)
-    assert [(f.code, f.field) for f in caught.value.findings] == [("PRF-CELL", "/2/档号"), ("PRF-CELL", "/2/题名")]
+    assert [(f.code, f.field) for f in caught.value.findings] == [("CAT-CELL", "/2/档号"), ("CAT-CELL", "/2/题名")]
     (good,) = back(sheet([row() | {"页数": 3, "日期": dt.datetime(1987, 3, 5)}]))
     assert (good["页数"], good["日期"]) == ("3", "1987-03-05")
 
 
 def test_formulas_and_merged_cells_are_refused() -> None:
     formula = sheet([row() | {"题名": '=HYPERLINK("http://x.invalid","a")'}, row(2) | {"备注": "=1+1"}])
-    assert codes(formula) == ["PRF-FORMULA", "PRF-FORMULA"]
-    assert codes(text([row(备注="=cmd|'/c calc'!A0")]), "目录.csv") == ["PRF-FORMULA"]
+    assert codes(formula) == ["CAT-FORMULA", "CAT-FORMULA"]
+    assert codes(text([row(备注="=cmd|'/c calc'!A0")]), "目录.csv") == ["CAT-FORMULA"]
     book = openpyxl.load_workbook(io.BytesIO(sheet([row(), row(2)])))
     book.worksheets[0].merge_cells("B2:B3")
     out = io.BytesIO()
     book.save(out)
-    assert codes(out.getvalue()) == ["PRF-MERGED"]
+    assert codes(out.getvalue()) == ["CAT-MERGED"]
 
 
 def test_hidden_sheets_are_not_taken_for_the_catalogue() -> None:
@@ -89,13 +89,13 @@ def test_hidden_sheets_are_not_taken_for_the_catalogue() -> None:
 
 
 def test_a_faulty_table_is_one_clear_reason() -> None:
-    assert codes(b"", "目录.csv") == codes(b"\n\n,,\n", "目录.csv") == ["PRF-CATALOGUE"]
-    assert codes("档号,档号\na,b\n".encode(), "目录.csv") == ["PRF-CATALOGUE"]
-    assert codes("档号\na,b\n".encode(), "目录.csv") == ["PRF-CATALOGUE"]
-    assert codes('档号\n"a\n'.encode(), "目录.csv") == ["PRF-CATALOGUE"]
-    assert codes(("档号\n" + "x" * 200_000).encode(), "目录.csv") == ["PRF-CATALOGUE"]
+    assert codes(b"", "目录.csv") == codes(b"\n\n,,\n", "目录.csv") == ["CAT-BROKEN"]
+    assert codes("档号,档号\na,b\n".encode(), "目录.csv") == ["CAT-BROKEN"]
+    assert codes("档号\na,b\n".encode(), "目录.csv") == ["CAT-BROKEN"]
+    assert codes('档号\n"a\n'.encode(), "目录.csv") == ["CAT-BROKEN"]
+    assert codes(("档号\n" + "x" * 200_000).encode(), "目录.csv") == ["CAT-BROKEN"]
     flood = "\n".join(["档号,题名", *(f"T-{n},=x" for n in range(5000))]).encode()
-    assert codes(flood, "目录.csv") == ["PRF-FORMULA"] * 200 + ["PRF-MORE"]
+    assert codes(flood, "目录.csv") == ["CAT-FORMULA"] * 200 + ["CAT-MORE"]
 
 
 def altered(data: bytes, name: str, change: Any) -> bytes:
@@ -125,7 +125,7 @@ HOSTILE = {
 def test_hostile_workbooks_are_refused_quickly(name: str) -> None:
     data = HOSTILE[name]()
     started = time.process_time()
-    assert codes(data) == ["PRF-CATALOGUE"]
+    assert codes(data) == ["CAT-BROKEN"]
     assert time.process_time() - started < 10
 
 

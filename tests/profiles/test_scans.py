@@ -84,12 +84,12 @@ WHOLE = {
     "a line without scans": ({"目录.xlsx": sheet([row(), row(2)])} | pages(CODE), {"PRF-ITEM-NO-FOLDER"}),
     "a line twice": ({"目录.xlsx": sheet([row(), row()])} | pages(CODE), {"PRF-ITEM-TWICE"}),
     "a page in two places": (one(pages(CODE) | {f"b/{n}": d for n, d in pages(CODE).items()}), {"PRF-ITEM-TWICE"}),
-    "a line without a number": ({"目录.xlsx": sheet([row(), row(2, 档号="")])} | pages(CODE), {"PRF-ROW-NO-CODE"}),
-    "a column less": ({"目录.xlsx": sheet([row()], [h for h in HEADS if h != "保管期限"])} | pages(CODE), {"PRF-COLUMN"}),
+    "a line without a number": ({"目录.xlsx": sheet([row(), row(2, 档号="")])} | pages(CODE), {"CAT-NO-CODE"}),
+    "a column less": ({"目录.xlsx": sheet([row()], [h for h in HEADS if h != "保管期限"])} | pages(CODE), {"CAT-COLUMN"}),
     "a column by two names": (
         {"目录.csv": text([row() | {"题名": "a", "案卷题名": "b"}], heads=(*HEADS, "案卷题名"))} | pages(CODE), {"PRF-ITEM-TWICE"}
     ),
-    "a formula": (one(题名="=1+1"), {"PRF-FORMULA"}),
+    "a formula": (one(题名="=1+1"), {"CAT-FORMULA"}),
     "two catalogues": (one() | {"目录.csv": text([row()])}, {"PRF-UNKNOWN-FORM"}),
 }  # fmt: skip
 
