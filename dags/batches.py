@@ -63,7 +63,7 @@ def run_of_batches(lane: str):
         from ingest import night
 
         run = get_current_context()["dag_run"]
-        return night.summarise(run.run_id, as_of=run.logical_date or run.run_after).as_json()
+        return night.summarise(run.run_id, as_of=run.logical_date or run.run_after, dag_id=run.dag_id).as_json()
 
     first = _stages("batch", lane).expand(batch_id=discover())
     late = again()

@@ -28,7 +28,8 @@ def run(stage: str, home: Home, ledger: Ledger, which: str, workers: Workers) ->
     except turns.Busy as e:
         raise StageFailed(f"{stage} {which}: {e}") from e
     except Exception as e:
-        waiting = [row["id"] for row in ledger.records(which, _INPUT[stage])]
+        stopped = _HALF_DONE if isinstance(e, code.CodeChanged) else _INPUT[stage]
+        waiting = [row["id"] for row in ledger.records(which, stopped)]
         with ledger.begin() as tx:
             tx.fail_all(share_of(which)[0], waiting, stage, f"{type(e).__name__}: {e}", cause_of(e))
         raise

@@ -48,6 +48,7 @@ class SmallNights:
     def __init__(self, servers: EmptyableSupervisor, folder: Path) -> None:
         self.night = Night(servers, _pristine(folder))
         self.api = servers.api
+        self.api._timeout = 120.0  # a loaded machine's API server, with a night beside it
         self._seen: set[str] = set()
 
     def begin(self, paused: bool = False) -> None:
@@ -92,7 +93,7 @@ class SmallNights:
     def clear(self, task: str, map_index: int, downstream: bool = True) -> None:
         self.api.clear(DAG, RUN, [task if map_index < 0 else (task, map_index)], downstream)
 
-    def caught(self, until: Callable[[], bool], seconds: float = 300) -> Iterator[Caught]:
+    def caught(self, until: Callable[[], bool], seconds: float = 600) -> Iterator[Caught]:
         """Each new try of a task, its process stopped at its start; goes on when the caller comes back. Ends with ``until``."""
         deadline = time.monotonic() + seconds
         looked = 0.0
@@ -126,7 +127,7 @@ class SmallNights:
     def over(self) -> bool:
         return self.api.run_state(DAG, RUN) in ("success", "failed")
 
-    def wait_for(self, done: Callable[[], bool], seconds: float = 120) -> None:
+    def wait_for(self, done: Callable[[], bool], seconds: float = 600) -> None:
         deadline = time.monotonic() + seconds
         while not done():
             assert time.monotonic() < deadline, self.states()

@@ -21,7 +21,7 @@ from ingest.servers.api import ApiError
 from ingest.settings import Home
 from ingest.stages import StageFailed
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(2400)]
 
 STATES = ("pending", "running", "failed", "succeeded")
 
@@ -33,6 +33,7 @@ class Disturbed:
     before: dict[str, str | None] = dataclasses.field(default_factory=dict)
     tries: dict[str, int] = dataclasses.field(default_factory=dict)
     outcome: dict[str, Any] = dataclasses.field(default_factory=dict)
+    note: str = ""
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +86,7 @@ def _succeeded(small: SmallNights) -> Disturbed:
     """The night is over; each task is cleared, the last first, and all of them run again."""
     done = Disturbed()
     small.begin()
-    small.wait_for(small.over, 240)
+    small.wait_for(small.over)
     states = small.states()
     for (task, index), state in sorted(states.items(), key=lambda item: -_place(item[0][0])):
         if task in TASKS:
@@ -99,7 +100,8 @@ def _place(task: str) -> int:
 
 
 def _end(small: SmallNights, done: Disturbed) -> Disturbed:
-    small.wait_for(small.over, 300)
+    small.wait_for(small.over)
+    done.note = small.api._call("GET", f"/api/v2/dags/{DAG}/dagRuns/{RUN}")["note"] or ""
     done.tries = {task: tries for (task, _), tries in small.tries().items()}
     done.outcome = small.next_night()
     ledger_whole(small.night.home)
@@ -117,6 +119,11 @@ def test_cleared_at_any_time_it_ends_the_same(
     assert night.before[task] in expected, night.before
     assert night.tries[task] >= (1 if state == "pending" else 2)
     assert night.outcome == undisturbed_small
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_the_runs_page_shows_the_nights_report(cleared: dict[str, Disturbed], state: str) -> None:
+    assert "归档 3，退回 2，待定 1，重复 1" in cleared[state].note
 
 
 def test_marked_as_a_success_by_mistake_it_is_made_up(small: SmallNights, undisturbed_small: dict[str, Any]) -> None:
@@ -157,7 +164,7 @@ def test_the_same_day_twice_at_once_archives_once(small: SmallNights, undisturbe
     trouble: list[BaseException] = []
     beside = threading.Thread(target=_by_hand, args=(small.night.home, trouble))
     beside.start()
-    small.wait_for(lambda: small.over() and small.api.run_state(DAG, "beside") in ("success", "failed"), 300)
+    small.wait_for(lambda: small.over() and small.api.run_state(DAG, "beside") in ("success", "failed"))
     beside.join(300)
     assert not beside.is_alive() and trouble == []
     assert small.next_night() == undisturbed_small
