@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from fastapi import Depends, HTTPException, Request
+from fastapi import Depends, HTTPException, Path, Request
 
 from desk.guard import HomeDep, LedgerDep, visitor
 from desk.looks import Once
@@ -103,9 +103,10 @@ def the_room(request: Request) -> Room:
 
 
 RoomDep = Annotated[Room, Depends(the_room)]
+RecordId = Annotated[str, Path(max_length=40, pattern="^[0-9A-Za-z_-]+$")]
 
 
-def the_facts(request: Request, record_id: str, ledger: LedgerDep) -> Facts:
+def the_facts(request: Request, record_id: RecordId, ledger: LedgerDep) -> Facts:
     """The package of the route, 404 where there is none or it is another agency's. After `allowed`."""
     user = visitor(request)
     if user is None:

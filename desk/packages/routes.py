@@ -42,7 +42,7 @@ def packages(page: PageDep, ledger: LedgerDep, user: See, name: Annotated[str, Q
     """Find a package by its numbers or key, or a certificate by its digest; what was verified last, which copies are unsound."""
     name = name.strip()
     with ledger.read() as conn:
-        found = queries.find(conn, name, user) if name else []
+        found = queries.find(conn, name, user) if name.isprintable() and name else []
         kept = verifications.by_digest(conn, name.lower()) if len(name) == 64 else None
         if kept is not None:
             return RedirectResponse(page.url("package_certified", digest=kept["digest"]), 303)
