@@ -149,11 +149,16 @@ def _asked(
     where += [record.c.agency == agency for agency in agencies]
     if what.terms:
         lines, entered = search.join(dialect)
-        source = lines.join(record, record.c.entered == entered)
-        if by_grams and (dialect == "sqlite" or not _few(what)):
+        if dialect == "sqlite":
             where.append(search.matching(dialect, what.terms, agencies[0] if agencies else None))
+        elif by_grams and not _few(what):
+            # by itself first: a planner that guesses too many would walk through all records instead of asking the index
+            fits = search.matching(dialect, what.terms, agencies[0] if agencies else None)
+            lines = sa.select(entered).where(fits).cte("found").prefix_with("MATERIALIZED")
+            entered = lines.c.entered
         else:
             where.append(search.reading(dialect, what.terms))
+        source = lines.join(record, record.c.entered == entered)
     for code in what.codes:
         held = record_finding.alias()
         source = source.join(held, sa.and_(held.c.entered == record.c.entered, held.c.code == code))
