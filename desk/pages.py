@@ -204,7 +204,8 @@ def _state_name(context: jinja2.runtime.Context, state: str) -> str:
 @jinja2.pass_context
 def _finding_text(context: jinja2.runtime.Context, finding: Finding | Mapping[str, Any]) -> str:
     known = finding if isinstance(finding, Finding) else Finding.from_json(finding)
-    return known.text(context["language"])
+    text = known.text(context["language"])
+    return text if context["unmasked"] else masking.mask_text(text)
 
 
 def _unless_unmasked(mask: Callable[[str | None], str]) -> Callable[[jinja2.runtime.Context, str | None], str]:

@@ -11,11 +11,13 @@ from fastapi.openapi.utils import get_openapi
 from desk.api import models
 from desk.api.rooms import router as rooms
 from desk.guard import HomeDep, LedgerDep, allowed
+from desk.masking import mask_text
 from desk.paging import Part
 from desk.records import queries as records
 from desk.records.asking import Asked
 from desk.records.facts import facts
-from desk.records.routes import understood
+from desk.records.routes import blind, understood
+from desk.records.veil import Veil
 from desk.roles import RIGHTS, Right, User
 from desk.tonight import queries as nights
 from ingest.findings import table
@@ -68,7 +70,7 @@ def run(run_id: str, user: Reader, ledger: LedgerDep) -> models.RunDetail:
         agencies=[models.AgencyLine.model_validate(line) for line in night.lines],
         sources=[models.Source.model_validate(s) for s in night.sources],
         stages=[models.Stage.model_validate(s) for s in night.stages],
-        causes=[models.Cause(code=c.code, records=c.records, zh=c.example.text("zh"), en=c.example.text("en"))
+        causes=[models.Cause(code=c.code, records=c.records, zh=mask_text(c.example.text("zh")), en=mask_text(c.example.text("en")))
                 for c in nights.causes(ledger, user, found)],
         minutes_left=night.left,
     )  # fmt: skip
@@ -99,15 +101,16 @@ def search(
 
 
 @router.get("/records/{record_id}", name="api_record")
-def record(record_id: str, user: Reader, ledger: LedgerDep) -> models.RecordDetail:
+def record(record_id: str, user: Reader, home: HomeDep, ledger: LedgerDep) -> models.RecordDetail:
     """One record with its findings, files, copies and history."""
     found = facts(ledger, user, record_id)
-    row = found.row
+    row, veil = found.row, blind(home, found)  # people stay masked here; the page may be asked for more
     codes = sorted({f["code"] for f in row["findings"]})
     return models.RecordDetail.model_validate(
         row
         | {"title": row["title_masked"] or row["title"], "entered_on": row["entered_on"] or row["as_of"][:10], "codes": codes,
-           "files": found.files, "copies": found.copies, "events": found.events}
+           "findings": [_veiled(veil, f) for f in row["findings"]],
+           "files": [{**f, "path": veil.path(f["path"])} for f in found.files], "copies": found.copies, "events": found.events}
     )  # fmt: skip
 
 
@@ -121,6 +124,12 @@ def findings(user: Reader) -> list[models.FindingCode]:
         models.FindingCode(code=code, severity=row["severity"], nature=row["nature"], zh=row["zh"], en=row["en"])
         for code, row in sorted(table().items())
     ]
+
+
+def _veiled(veil: Veil, finding: dict[str, Any]) -> dict[str, Any]:
+    path = finding.get("path")
+    words = {lang: veil.text(mask_text(finding[lang])) for lang in ("zh", "en")}
+    return finding | words | {"path": veil.path(path) if path else None}
 
 
 def _several(found: Part[Any], model: type[models.T]) -> models.Several[models.T]:

@@ -39,7 +39,7 @@ def understood(home: Home, asked: Asked) -> Understood:
     return understand(asked, lambda text: applicant.key(secret, text))
 
 
-def _blind(home: Home, found: Facts) -> Veil:
+def blind(home: Home, found: Facts) -> Veil:
     """The veil of a record whose papers are not read: it knows the applicant by digest."""
     secret, keys = house.applicant_key(home), set(found.row["applicant_keys"] or ())
     checked = found.row["applicant_keys"] is not None
@@ -153,7 +153,7 @@ _REASON = 500  # characters of why somebody must see a person's name
 def record(record_id: str, page: PageDep, user: Reader, home: HomeDep, ledger: LedgerDep) -> HTMLResponse:
     """What the ledger knows of a record; its papers, which may be far, come after (`record_papers`)."""
     found = facts(ledger, user, record_id)
-    return page.render("records/record.html", papers=None, **_ledger_part(page, found, _blind(home, found)))
+    return page.render("records/record.html", papers=None, **_ledger_part(page, found, blind(home, found)))
 
 
 @router.get("/records/{record_id}/papers", name="record_papers", response_class=HTMLResponse)
@@ -180,7 +180,7 @@ def unmask_record(
 
 def _with_papers(page: Page, home: Home, found: Facts, lifted: bool) -> HTMLResponse:
     read = papers(home, found.row, found.copies)
-    veil = Veil(read.record, lifted) if read.record or lifted else _blind(home, found)
+    veil = Veil(read.record, lifted) if read.record or lifted else blind(home, found)
     context = {"row": found.row, "papers": read, "lifted": lifted, **_papers_part(page, found, read, veil)}
     if page.partial:
         return page.render("records/_papers.html", unmasked=lifted, **context)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from desk.tonight.queries import Day
 
 WIDTH, HEIGHT = 720, 190
+_FEWEST = 15
 _LEFT, _RIGHT, _TOP, _BOTTOM = 58, 8, 12, 26
 
 
@@ -52,7 +53,7 @@ def bars(days: Sequence[Day], series: Sequence[tuple[str, Value]], show: Callabl
     top = _ceiling(max((sum(value(d) for _, value in series) for d in days), default=0.0))
     room, floor = WIDTH - _LEFT - _RIGHT, HEIGHT - _BOTTOM
     high = floor - _TOP
-    step = room / max(1, len(days))
+    step = room / max(_FEWEST, len(days))  # one night alone is no wall
     rects: list[Rect] = []
     for n, day in enumerate(days):
         y = float(floor)

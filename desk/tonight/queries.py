@@ -188,7 +188,10 @@ def night(ledger: Ledger, user: User, of: Run, now: dt.datetime) -> Night:
     waiting = {stage: total[state] for state, stage in WAITS_FOR.items()}
     passed = total[State.ACKNOWLEDGED]
     for name in reversed(STAGES):
-        stages.append(Stage(name, waiting[name], passed, pace.get(name, 0.0)))
+        through = (
+            sum(total.values()) - total[State.LISTED] if name == STAGES[0] else passed
+        )  # those set aside came in too
+        stages.append(Stage(name, waiting[name], through, pace.get(name, 0.0)))
         passed += waiting[name]
     for n, name in enumerate(STAGES):
         ahead += waiting[name] * (len(STAGES) - n)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -15,6 +14,8 @@ from desk_sessions import FakeSessions
 
 from desk.app import create_app
 from desk.people import People
+from ingest import runs
+from ingest.ledger import Ledger
 from ingest.servers import airflow
 from ingest.servers.component import Component
 from ingest.servers.ports import Ports
@@ -44,9 +45,12 @@ class Server:
 
 
 @pytest.fixture(scope="module")
-def server(told_home: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     home = Home.of(tmp_path_factory.mktemp("airflow") / "home")
-    shutil.copytree(told_home.root, home.root)
+    home.root.mkdir()
+    with Ledger(home.database_url) as ledger:
+        ledger.upgrade()
+        runs.begin(ledger, "night", "2026-11-20T01:00:00+08:00", "test")
     ports = Ports.free()
     secrets = ensure(home.root)
     env = airflow.environment(home.root, ports)
@@ -71,8 +75,8 @@ def _ready(api: Component, base: str) -> str:
     raise AssertionError(api.tail(40))
 
 
-def test_nobody_unknown_gets_in_anywhere(server: Server, told_home: Home) -> None:
-    found = routes(create_app(told_home, FakeSessions(None)))
+def test_nobody_unknown_gets_in_anywhere(server: Server, empty_home: Home) -> None:
+    found = routes(create_app(empty_home, FakeSessions(None)))
     assert len(found) > 8
     with server.client() as nobody, server.client() as liar:
         liar.cookies = httpx.Cookies({"_token": "x.y.z"})
@@ -116,7 +120,7 @@ def test_airflow_shows_the_desk_in_its_navigation_and_on_each_run(server: Server
         views = {v["destination"]: v for v in plugin["external_views"]}
         assert views["nav"]["name"] == "归档工作台 Archive desk"
         report = client.get(views["dag_run"]["href"].replace("{RUN_ID}", "night"))
-        assert report.status_code == 200
+        assert report.status_code == 200 and "2026-11-20" in report.text
 
 
 def test_one_without_a_role_at_the_desk_sees_nothing(empty_home: Home) -> None:

@@ -8,13 +8,13 @@ import pytest
 from desk_routes import OPEN, concrete, routes
 
 from desk.guard import EVERYBODY
-from desk.masking import mask_id, mask_name, mask_phone
+from desk.masking import mask_id, mask_name, mask_phone, mask_text
 from desk.pages import NAV, TEMPLATES
 from desk.roles import RIGHTS, Role, User
 
 
-def test_every_entry_of_the_navigation_opens_in_both_languages(desk_client) -> None:
-    client = desk_client("administrator")
+def test_every_entry_of_the_navigation_opens_in_both_languages(client_of, empty_home) -> None:
+    client = client_of(empty_home, "administrator")
     assert client.submit("/language", {"to": "en", "back": "/records"}).headers["location"] == "/records"
     english = {n.route: client.get(client.app.url_path_for(n.route)) for n in NAV}
     client.submit("/language", {"to": "zh"})
@@ -40,9 +40,9 @@ def test_a_producer_and_nobody_else_belongs_to_an_agency(role: Role) -> None:
         User("x", role, None if role is Role.PRODUCER else agency)
 
 
-def test_every_route_asks_for_a_right_and_refuses_whoever_has_not_got_it(desk_client) -> None:
-    anonymous = desk_client(None)
-    clients = {role: desk_client(role, "some-agency" if role is Role.PRODUCER else None) for role in Role}
+def test_every_route_asks_for_a_right_and_refuses_whoever_has_not_got_it(client_of, empty_home) -> None:
+    anonymous = client_of(empty_home, None)
+    clients = {role: client_of(empty_home, role, "some-agency" if role is Role.PRODUCER else None) for role in Role}
     found = routes(anonymous.app)
     assert {"tonight", "records", "held", "schedules", "inspection", "numbers", "openapi"} <= {r[2] for r in found}
     for method, path, name, right in found:
@@ -56,8 +56,8 @@ def test_every_route_asks_for_a_right_and_refuses_whoever_has_not_got_it(desk_cl
                 assert client.request(method, concrete(path), headers=headers).status_code == 403, (role, method, path)
 
 
-def test_every_change_wants_the_forms_token_and_our_own_origin(desk_client) -> None:
-    client = desk_client("administrator")
+def test_every_change_wants_the_forms_token_and_our_own_origin(client_of, empty_home) -> None:
+    client = client_of(empty_home, "administrator")
     token = client.token()
     changing = [(m, p) for m, p, name, _ in routes(client.app) if m not in ("GET", "HEAD") and name != "push"]
     assert ("POST", "/language") in changing
@@ -73,17 +73,17 @@ def test_every_change_wants_the_forms_token_and_our_own_origin(desk_client) -> N
             assert client.request(method, concrete(path), headers=headers).status_code == 403, (method, path, headers)
 
 
-def test_a_token_of_one_person_is_worth_nothing_to_another(client_of, told_home) -> None:
-    one = client_of(told_home, "administrator", name="one")
+def test_a_token_of_one_person_is_worth_nothing_to_another(client_of, empty_home) -> None:
+    one = client_of(empty_home, "administrator", name="one")
     token = one.token()
-    other = client_of(told_home, "administrator", name="other")
+    other = client_of(empty_home, "administrator", name="other")
     other.cookies.update(dict(one.cookies))
     answer = other.post("/language", data={"csrf": token, "to": "en"}, headers={"Origin": "http://127.0.0.1"})
     assert answer.status_code == 403
 
 
-def test_every_answer_has_its_security_headers(desk_client) -> None:
-    client = desk_client("auditor")
+def test_every_answer_has_its_security_headers(client_of, empty_home) -> None:
+    client = client_of(empty_home, "auditor")
     for path in ("/records", "/no-such-page", "/static/desk.css", "/static/none", "/api/v1/openapi.json"):
         headers = client.get(path).headers
         assert "default-src 'none'" in headers["content-security-policy"]
@@ -99,8 +99,8 @@ def test_no_page_has_script_or_style_of_its_own() -> None:
         assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=|javascript:|hx-on", text), template
 
 
-def test_too_much_is_refused(desk_client) -> None:
-    client = desk_client("auditor")
+def test_too_much_is_refused(client_of, empty_home) -> None:
+    client = client_of(empty_home, "auditor")
     assert client.post("/language", content=b"x" * (17 * 1024**2)).status_code == 413
     endless = (b"x" * 1024**2 for _ in range(20))
     assert client.post(
@@ -108,8 +108,8 @@ def test_too_much_is_refused(desk_client) -> None:
     ).status_code in (403, 413)
 
 
-def test_one_person_does_not_ask_without_end(desk_client) -> None:
-    client, another = desk_client("auditor"), desk_client("auditor", name="another")
+def test_one_person_does_not_ask_without_end(client_of, empty_home) -> None:
+    client, another = client_of(empty_home, "auditor"), client_of(empty_home, "auditor", name="another")
     another.app.state.limiter = client.app.state.limiter
     assert client.get("/records").status_code == 200
     while client.app.state.limiter.take(EVERYBODY, "all", "auditor"):
@@ -129,3 +129,7 @@ def test_masking_leaves_enough_to_tell_two_people_apart_and_no_more() -> None:
     assert mask_id("110101199001011237") == "110*************37"
     assert mask_id("1234567") == "*******"
     assert mask_phone("13800001234") == "138****1234" and mask_phone("8861234") == "*******"
+    assert mask_text("签名证书“C=CN, CN=张三丰”，110101199001011237，电话 13800001234") == (
+        "签名证书“C=CN, CN=张**”，110*************37，电话 138****1234"
+    )
+    assert mask_text("CN=南粤市政务服务和数据管理局") == "CN=南粤市政务服务和数据管理局", "an organisation is no person"
