@@ -6,6 +6,7 @@ where the first request comes in. Installed by the entry point ``airflow.plugins
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
@@ -109,11 +110,14 @@ class Desk:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
+            app = self._made
+            if app is None:  # its imports take a while, and Airflow goes on meanwhile
+                app = await asyncio.to_thread(self._make)
             # a state of our own: Airflow keeps its user in the one that came
             known, user = await _user(scope)
-            await self._app()({**scope, "state": {"known": known, "of_airflow": user}}, receive, send)
+            await app({**scope, "state": {"known": known, "of_airflow": user}}, receive, send)
 
-    def _app(self) -> ASGIApp:
+    def _make(self) -> ASGIApp:
         from desk.app import create_app
         from ingest.settings import Home
 

@@ -36,11 +36,11 @@ class Server:
     def client(self, name: str | None = None) -> httpx.Client:
         """A browser in which ``name`` has logged in to Airflow, or nobody has."""
         cookies = {"_token": self._token(name)} if name else {}
-        return httpx.Client(base_url=self.base, cookies=cookies, follow_redirects=False, trust_env=False)
+        return httpx.Client(base_url=self.base, cookies=cookies, follow_redirects=False, trust_env=False, timeout=120)
 
     def _token(self, name: str) -> str:
         known = {"username": name, "password": self._passwords[name]}
-        answer = httpx.post(f"{self.base}/auth/token", json=known, trust_env=False)
+        answer = httpx.post(f"{self.base}/auth/token", json=known, trust_env=False, timeout=120)
         return str(answer.json()["access_token"])
 
 
