@@ -27,6 +27,8 @@ Decider = Annotated[User, Depends(allowed(Right.DECIDE))]
 Confirmer = Annotated[User, Depends(allowed(Right.CONFIRM))]
 Starter = Annotated[User, Depends(allowed(Right.RERUN))]
 Words = Annotated[str, Form(max_length=500, pattern=r"^[^\x00]*$")]
+# a form has at most a thousand fields: the records that were looked at go back in one
+Many = Annotated[str, Form(max_length=1 << 20, pattern=r"^[^\x00]*$")]
 MOST = 2000  # records decided about at once
 _DAYS = (7, 30, 90, 365)
 
@@ -83,11 +85,12 @@ def look(
     chosen = _chosen(ledger, user, record, all_of, agency)
     if not chosen:
         raise HTTPException(422, "没有选中任何待定件 / no held record was chosen")
+    agencies = home.agencies()
     foreseen: list[tuple[str, Foreseen | None, str]] = []
     with ledger.read() as conn:
         for record_id, codes in chosen.items():
             try:
-                foreseen.append((record_id, foresee(conn, home.agencies(), record_id, action, (), codes), ""))
+                foreseen.append((record_id, foresee(conn, agencies, record_id, action, (), codes), ""))
             except Refused as why:
                 foreseen.append((record_id, None, str(why)))
     able = [f for _, f, _ in foreseen if f is not None]
@@ -100,10 +103,10 @@ def look(
 @router.post("/decide", name="queue_decide", response_class=HTMLResponse)
 def act(
     page: PageDep, home: HomeDep, ledger: LedgerDep, user: Decider, action: Annotated[Action, Form()], reason: Words,
-    scheduler: SchedulerDep, record: Annotated[list[Words], Form()] = [],  # noqa: B006
+    scheduler: SchedulerDep, record: Annotated[list[Words], Form()] = [], records: Many = "",  # noqa: B006
 ) -> HTMLResponse:  # fmt: skip
     """Take the decision on each record, as far as it still asks what the page showed. Sent twice, the second changes nothing."""
-    chosen = _chosen(ledger, user, record, "", "")
+    chosen = _chosen(ledger, user, [*record, *records.split()], "", "")
     with refusals(Refused):
         answers = decide(
             ledger, home.agencies(), chosen, action, by=user.name, reason=reason, via=via(user), asked=chosen

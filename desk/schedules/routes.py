@@ -27,7 +27,7 @@ from ingest.schedule.files import read_schedule, write_schedule
 from ingest.schedule.model import Approval, retention_words
 from ingest.schedule.review import Act, Refused
 from ingest.schedule.xlsxform import write_diff_xlsx
-from ingest.settings import Home
+from ingest.settings import ConfigError, Home
 
 router = APIRouter(prefix="/schedules")
 Reader = Annotated[User, Depends(allowed(Right.SEE))]
@@ -58,7 +58,7 @@ def coverage(page: PageDep, home: HomeDep, ledger: LedgerDep, user: Reader) -> H
     """Which on-line matters the versions in force reach, as a picture and a table."""
     try:
         found = queries.reach(home, ledger, now().date(), queries.fonds_of(home, user))
-    except (ScheduleError, ValueError) as error:
+    except (ConfigError, ScheduleError, ValueError) as error:
         raise HTTPException(422, f"覆盖情况无法计算 / cannot be told: {error}") from error
     return page.render("schedules/coverage.html", reach=found, day=now().date().isoformat())
 

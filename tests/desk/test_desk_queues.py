@@ -109,9 +109,23 @@ def test_all_of_a_cause_are_decided_but_those_that_are_decided_already(case: Cas
     client = client_of(case.home, "archivist")
     client.submit("/queues/decide", {"action": "return", "record": [token(ids[0])], "reason": "退"})
     seen = client.submit("/queues/look", {"action": "return", "all_of": "SIG-ISSUER-UNKNOWN"}).text
-    tokens = re.findall(r'name="record" value="([^"]+)"', seen)
-    assert sorted(tokens) == sorted(token(i) for i in ids[1:])
+    (tokens,) = re.findall(r'name="records" value="([^"]+)"', seen)
+    assert sorted(tokens.split()) == sorted(token(i) for i in ids[1:])
     assert client.submit("/queues/look", {"action": "return", "all_of": "FMT-UNKNOWN"}).status_code == 422
+
+
+def test_more_than_a_thousand_go_through_one_form(case: CaseHome, client_of: Clients) -> None:
+    ids = case.put(State.HELD, UNKNOWN, agency=OTHER, count=1050)
+    client = client_of(case.home, "archivist")
+    seen = client.submit("/queues/look", {"action": "return", "all_of": "SIG-ISSUER-UNKNOWN"}).text
+    assert "1050 件可以这样决定" in seen
+    (tokens,) = re.findall(r'name="records" value="([^"]+)"', seen)
+    assert tokens.split() == [token(i) for i in ids]
+    few = " ".join(tokens.split()[:3])
+    assert client.submit("/queues/decide", {"action": "return", "records": few, "reason": "退"}).status_code == 200
+    assert case.kinds("held_") == ["held_decision"] * 3
+    too_many = " ".join(token(f"x{i}") for i in range(2001))
+    assert client.submit("/queues/decide", {"action": "return", "records": too_many, "reason": "退"}).status_code == 422
 
 
 def test_what_does_not_answer_the_question_is_told_before_and_refused(case: CaseHome, client_of: Clients) -> None:

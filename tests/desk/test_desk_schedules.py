@@ -166,6 +166,9 @@ def test_coverage_is_a_picture_with_its_table(case: CaseHome, client_of: Clients
     assert "3 matters, 1 are reached" in client.get("/schedules/coverage").text
     case.home.matters.write_text("[", "utf-8")
     assert client.get("/schedules/coverage").status_code == 422
+    (case.home.config / "agencies.json").unlink()
+    without = client.get("/schedules/coverage")
+    assert without.status_code == 422 and "No agency registry" in without.text
 
 
 def test_a_matter_is_ruled_on_once_and_shown_as_ruled(case: CaseHome, client_of: Clients) -> None:
