@@ -124,8 +124,11 @@ def _common(conn: Connection, what: Understood) -> bool:
 
 
 def _few(what: Understood) -> bool:
-    """Whether the state alone leaves few enough to read: all but what is archived."""
-    return what.asked.state not in ("", State.ACKNOWLEDGED)
+    """Whether state or finding alone leave few enough to read: all but what is archived."""
+    stopped = (Severity.REJECT, Severity.HOLD)
+    return what.asked.state not in ("", State.ACKNOWLEDGED) or any(
+        table().get(code, {}).get("severity") in stopped for code in what.codes
+    )
 
 
 def _newest(conn: Connection, query: sa.Select[Any], before: int | None = None) -> sa.Select[Any]:
@@ -154,6 +157,8 @@ def _asked(
         elif by_grams and not _few(what):
             # by itself first: a planner that guesses too many would walk through all records instead of asking the index
             fits = search.matching(dialect, what.terms, agencies[0] if agencies else None)
+            for join in ("hashjoin", "mergejoin"):  # either reads all records for the few that were found
+                conn.execute(sa.text(f"SET LOCAL enable_{join} = off"))
             lines = sa.select(entered).where(fits).cte("found").prefix_with("MATERIALIZED")
             entered = lines.c.entered
         else:
