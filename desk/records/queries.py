@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,6 +19,7 @@ from ingest.ledger.tables import record, record_finding
 from ingest.model import State
 
 COUNTED = 1000  # more than these are not counted, only said to be more
+_SHORT = 31  # days
 _NEWEST = 10_000  # records that are read through first
 _GROUP = 500  # rows of an export that are read at a time
 
@@ -139,7 +141,17 @@ def _newest(conn: Connection, query: sa.Select[Any], before: int | None = None) 
 
 def _order(conn: Connection, what: Understood) -> Any:
     """By which column a list is ordered: FTS5 gives its rows in the order of its own, if that is asked for."""
-    return search.join(conn.dialect.name)[1] if what.terms and conn.dialect.name == "sqlite" else record.c.entered
+    if what.terms and conn.dialect.name == "sqlite":
+        return search.join("sqlite")[1]
+    days = ((what.asked.came_from, what.asked.came_to), (what.asked.closed_from, what.asked.closed_to))
+    # a few days long ago are sorted by themselves: walking back to them passes all that came since
+    return record.c.entered + 0 if any(_short(*pair) for pair in days) else record.c.entered
+
+
+def _short(first: str, last: str) -> bool:
+    if not first or not last or first == last:
+        return False
+    return (dt.date.fromisoformat(last) - dt.date.fromisoformat(first)).days <= _SHORT
 
 
 def _asked(
@@ -172,6 +184,9 @@ def _asked(
     for column, first, last in (
         (record.c.entered_on, asked.came_from, asked.came_to), (record.c.closed_on, asked.closed_from, asked.closed_to)
     ):  # fmt: skip
+        if first and first == last:  # the index of that day is in the order of the list
+            where.append(column == first)
+            continue
         where += [column >= first] if first else []
         where += [column <= last] if last else []
     return sa.select(*columns).select_from(source).where(*where)

@@ -98,6 +98,7 @@ def test_parts_are_whole_and_in_order_under_every_condition(ledger: Ledger) -> N
     assert ids(ledger, q="食品经营") == [i for i in everything if int(i[3:]) % 4]
     assert ids(ledger, q="食品经营 RCV-FILE-EXTRA", agency="b") == [i for i in odd if i in third and int(i[3:]) % 4]
     assert ids(ledger, came_from="2026-11-21", came_to="2026-11-21") == everything[40:80]
+    assert ids(ledger, came_from="2026-11-20", came_to="2026-11-21") == everything[40:]
     assert ids(ledger, closed_to="2026-11-10", matter="114401000") == [
         i for i in everything[80:] if int(i[3:]) % 5 == 0
     ]
