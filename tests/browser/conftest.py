@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
-import signal
-import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from browser_house import House, Person
+from browser_terminal import Terminal
 from playwright.sync_api import Browser, sync_playwright
 
 from ingest.servers.ports import Ports, variable
@@ -47,28 +46,24 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def house(chromium: Browser) -> Iterator[House]:
-    """Airflow, the store and a finished sample night of 24 cases, and the desk alone over the same home."""
+    """Airflow, the store and a finished sample night of 24 cases, as `make run` leaves them in a terminal, and the desk alone
+    over the same home."""
     with tempfile.TemporaryDirectory(prefix="gdb") as folder:  # a short path, for the store's unix sockets
-        home, ports = Path(folder) / "home", Ports.free()
-        desk_port = Ports.free().api
-        names = os.environ | {variable(n): str(p) for n, p in ports.as_dict().items()}
-        started: list[subprocess.Popen[bytes]] = []
-        try:
-            log = Path(folder) / "run.log"
-            with log.open("wb") as out:
-                started.append(_start("run", "--count", "24", "--home", str(home), out=out, env=names))
-            _wait(lambda: "结果与预期" in log.read_text("utf-8", "replace"), started[0], log, 420)
-            with (Path(folder) / "desk.log").open("wb") as out:
-                started.append(_start("desk", "--port", str(desk_port), "--home", str(home), out=out, env=names))
-            airflow, desk = f"http://127.0.0.1:{ports.api}", f"http://127.0.0.1:{desk_port}"
-            _wait(lambda: _answers(desk + "/login"), started[1], Path(folder) / "desk.log", 60)
+        home, ports, desk_port = Path(folder) / "home", Ports.free(), Ports.free().api
+        environ = (
+            os.environ | {variable(n): str(p) for n, p in ports.as_dict().items()} | {"TERM": "xterm", "COLUMNS": "160"}
+        )
+        with contextlib.ExitStack() as ends:
+            run = ends.enter_context(Terminal(_GUIDANG, "run", "--count", "24", "--home", str(home), env=environ))
+            run.wait_for("Ctrl-C", 420)  # it waits, with everything open to look at
+            desk = ends.enter_context(
+                Terminal(_GUIDANG, "desk", "--port", str(desk_port), "--home", str(home), env=environ)
+            )
+            address = f"http://127.0.0.1:{desk_port}"
+            desk.wait_for(address, 60)
+            _answering(address + "/login", 60)
             passwords = json.loads((home / "secrets" / "airflow-passwords.json").read_text())
-            yield House(Home.of(home), airflow, desk, passwords, chromium, log.read_text("utf-8"))
-        finally:
-            for process in reversed(started):
-                process.send_signal(signal.SIGTERM)
-            for process in reversed(started):
-                process.wait(90)
+            yield House(Home.of(home), f"http://127.0.0.1:{ports.api}", address, passwords, chromium, run.said())
 
 
 @pytest.fixture
@@ -85,28 +80,10 @@ def person(house: House) -> Iterator[Callable[..., Person]]:
         one.leave()
 
 
-def _start(*command: str, out: object, env: dict[str, str]) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [_GUIDANG, *command],
-        stdin=subprocess.DEVNULL,
-        stdout=out,
-        stderr=subprocess.STDOUT,
-        env=env,  # type: ignore[call-overload]
-    )
-
-
-def _wait(done: Callable[[], bool], process: subprocess.Popen[bytes], log: Path, seconds: float) -> None:
+def _answering(url: str, seconds: float) -> None:
     end = time.monotonic() + seconds
-    while not done():
-        said = log.read_text("utf-8", "replace")[-5000:]
-        assert process.poll() is None, said
-        assert time.monotonic() < end, said
-        time.sleep(0.5)
-
-
-def _answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=5) as answer:
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False
+    while True:
+        with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=5):
+            return
+        assert time.monotonic() < end, url
+        time.sleep(0.2)
