@@ -92,13 +92,18 @@ class Person:
 
     def desk_in_airflow(self) -> Frame:
         """The desk's frame, once the navigation's entry was clicked."""
-        page = self.page
-        page.get_by_text("归档工作台").first.click()
-        page.wait_for_selector("iframe")
-        frame = page.frames[-1]
-        frame.wait_for_selector("main h1")
+        self.page.get_by_text("归档工作台").first.click()
+        frame = self.desk_frame()
         if self.language == "en":
             self._switch(frame)
+        return frame
+
+    def desk_frame(self) -> Frame:
+        """The frame that Airflow shows the desk in, once it has its page."""
+        found = self.page.wait_for_selector("iframe[src*='desk-app']")
+        frame = found.content_frame() if found else None
+        assert frame is not None
+        frame.wait_for_selector("main h1")
         return frame
 
 
