@@ -20,6 +20,7 @@ from desk.guard import NONCE_COOKIE, form_token, nonce, visitor
 from desk.roles import ROLE_NAMES, Right, User
 from ingest.findings import Finding
 from ingest.model import CST, State
+from ingest.settings import ConfigError
 
 TEMPLATES = Path(__file__).parent / "templates"
 LANGUAGE_COOKIE = "guidang_language"
@@ -86,6 +87,14 @@ class Page:
         address = root.rstrip("/") + str(self.request.app.url_path_for(name, **path))
         asked = {k: v for k, v in (query or {}).items() if v not in (None, "", [], ())}
         return f"{address}?{urlencode(asked, doseq=True)}" if asked else address
+
+    @functools.cached_property
+    def agency_names(self) -> dict[str, str]:
+        """Names by id; of a registry that is broken the nights tell, and here agencies are shown by their ids."""
+        try:
+            return {agency.id: agency.name for agency in self.request.app.state.home.agencies().values()}
+        except ConfigError:
+            return {}
 
     @property
     def here(self) -> str:
@@ -163,6 +172,7 @@ def _environment() -> jinja2.Environment:
         "size": size,
         "count": lambda n: f"{n:,}" if n is not None else "—",
         "dash": lambda value: "—" if value in (None, "") else value,
+        "agency_name": _agency_name,
         "state_name": _state_name,
         "finding_text": _finding_text,
         "masked_name": _unless_unmasked(masking.mask_name),
@@ -194,6 +204,11 @@ def size(number: int | None) -> str:
         if value < 999.95:
             return f"{value:.1f} {unit}"
     return f"{value / 1000:.1f} TB"
+
+
+@jinja2.pass_context
+def _agency_name(context: jinja2.runtime.Context, agency: str) -> str:
+    return str(context["page"].agency_names.get(agency, agency))
 
 
 @jinja2.pass_context

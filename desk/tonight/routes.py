@@ -8,13 +8,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, HTTPException, Query
 from fastapi.responses import HTMLResponse
 
-from desk.guard import HomeDep, LedgerDep, allowed
+from desk.guard import LedgerDep, allowed
 from desk.pages import PageDep, size
 from desk.roles import Right, User
 from desk.tonight import chart, queries
 from ingest.ledger import Ledger
 from ingest.model import CST
-from ingest.settings import ConfigError, Home
 from ingest.show import STAGE_NAMES
 from ingest.trouble import causes
 
@@ -25,7 +24,7 @@ LANES = {"night": ("每夜", "nightly"), "backfill": ("补收", "backfill")}
 
 
 @router.get("/", name="tonight", response_class=HTMLResponse)
-def tonight(page: PageDep, ledger: LedgerDep, home: HomeDep, user: Reader, run_id: RunId = "") -> HTMLResponse:
+def tonight(page: PageDep, ledger: LedgerDep, user: Reader, run_id: RunId = "") -> HTMLResponse:
     """A run, the newest unless another is named: also the tab of Airflow's page of that run."""
     runs = queries.runs(ledger)
     chosen = queries.find(ledger, run_id) if run_id else next(iter(runs), None)
@@ -35,22 +34,22 @@ def tonight(page: PageDep, ledger: LedgerDep, home: HomeDep, user: Reader, run_i
         "tonight/index.html",
         runs=runs,
         causes=queries.causes(ledger, user, chosen),
-        **_live(ledger, home, user, chosen),
+        **_live(ledger, user, chosen),
     )
 
 
 @router.get("/tonight/live", name="tonight_live", response_class=HTMLResponse)
-def live(page: PageDep, ledger: LedgerDep, home: HomeDep, user: Reader, run_id: RunId) -> HTMLResponse:
+def live(page: PageDep, ledger: LedgerDep, user: Reader, run_id: RunId) -> HTMLResponse:
     """The part of the page that changes while the run goes on."""
     chosen = queries.find(ledger, run_id)
     if chosen is None:
         raise HTTPException(404)
-    return page.render("tonight/live.html", **_live(ledger, home, user, chosen))
+    return page.render("tonight/live.html", **_live(ledger, user, chosen))
 
 
 @router.get("/nights", name="nights", response_class=HTMLResponse)
 def nights(
-    page: PageDep, ledger: LedgerDep, home: HomeDep, user: Reader, agency: Annotated[str, Query(max_length=80)] = ""
+    page: PageDep, ledger: LedgerDep, user: Reader, agency: Annotated[str, Query(max_length=80)] = ""
 ) -> HTMLResponse:
     """The last thirty nights as charts and as a table, of one agency or of all."""
     days = queries.history(ledger, user, agency or None)
@@ -59,24 +58,16 @@ def nights(
     ]  # fmt: skip
     return page.render(
         "tonight/part.html" if page.partial else "tonight/nights.html",
-        days=days, agency=agency, agencies=queries.agencies(ledger, user), names=_names(home),
+        days=days, agency=agency, agencies=queries.agencies(ledger, user),
         records=chart.bars(days, series, lambda n: f"{n:,.0f}"),
         bytes=chart.bars(days, [("bytes", lambda d: d.bytes)], lambda n: size(int(n))),
         minutes=chart.bars(days, [("minutes", lambda d: d.minutes or 0.0)], lambda n: f"{n:,.1f} min"),
     )  # fmt: skip
 
 
-def _live(ledger: Ledger, home: Home, user: User, chosen: queries.Run) -> dict[str, Any]:
+def _live(ledger: Ledger, user: User, chosen: queries.Run) -> dict[str, Any]:
     night = queries.night(ledger, user, chosen, dt.datetime.now(CST))
     return {
-        "night": night, "run": chosen, "day": chosen.as_of[:10], "names": _names(home), "stage_names": STAGE_NAMES,
+        "night": night, "run": chosen, "day": chosen.as_of[:10], "stage_names": STAGE_NAMES,
         "lanes": LANES, "stuck": queries.stuck(ledger, user), "known_causes": causes(),
     }  # fmt: skip
-
-
-def _names(home: Home) -> dict[str, str]:
-    """The agencies' names; a registry that is broken is told by the run, and here they are shown by their ids."""
-    try:
-        return {id_: agency.name for id_, agency in home.agencies().items()}
-    except ConfigError:
-        return {}
