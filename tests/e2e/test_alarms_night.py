@@ -88,11 +88,11 @@ def test_code_under_the_same_contract_goes_on_with_the_same_bytes_and_the_chain_
     for stage in ("receive", "check", "file", "package"):
         night.run_stage(stage, batch, few.home)
     made = {r["id"]: r["package_sha256"] for r in few.records()}
-    shutil.rmtree(few.home.packages)  # lost before the deposit: the newer code must make the same bytes again
+    with sqlite3.connect(few.home.root / "ledger.db") as ledger:
+        # as a kill between the package and its entry leaves it: the newer code must make the same bytes again
+        ledger.execute("update record set state = 'filed', package_sha256 = null where state = 'packaged'")
     newer = dataclasses.replace(code.running(), version="9.9.9", digest="f" * 64)
     monkeypatch.setattr(code, "running", lambda: newer)
-    with pytest.raises(StageFailed):
-        few.run()  # finds the packages lost
     assert few.run("the next night").unfinished == 0
     assert {r["id"]: r["package_sha256"] for r in few.records()} == made
     with sqlite3.connect(few.home.root / "ledger.db") as ledger:
