@@ -157,7 +157,7 @@ def test_a_duplicate_names_the_one_that_was_taken(told_home: Home, desk_client: 
 
 def test_no_such_record_is_said(desk_client: Clients) -> None:
     client = desk_client("operator")
-    for address in ("/records/nobody", "/records/" + "x" * 500, "/records/%00", "/records/nobody/papers"):
+    for address in ("/records/nobody", "/records/" + "x" * 500, "/records/%01", "/records/nobody/papers"):
         assert client.get(address).status_code == 404
 
 
