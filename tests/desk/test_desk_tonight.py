@@ -68,6 +68,16 @@ def test_from_the_page_to_tonights_rejected_records_and_why_in_two_clicks(told: 
     assert cause.code in client.get(records.pop()).text
 
 
+def test_from_the_page_to_one_packages_manifest_in_three_clicks(desk_client) -> None:
+    client = desk_client("auditor")
+    page = client.get("/").text
+    archived = re.search(r'href="([^"]*state=acknowledged[^"]*)"', page)[1].replace("&amp;", "&")
+    record = re.search(r'href="(/records/[0-9a-f]{24})"', client.get(archived).text)[1]
+    package = re.search(r'href="(/packages/[0-9a-f]{24})"', client.get(record).text)[1]
+    manifest = client.get(package).text
+    assert "metadata/record.json" in manifest and len(re.findall(r"[0-9a-f]{64}", manifest)) >= 2
+
+
 def test_a_run_that_goes_on_is_asked_again_and_one_that_ended_is_not(own_home, client_of) -> None:
     client = client_of(own_home, "operator")
     assert 'hx-trigger="every' not in client.get("/tonight/live?run_id=night").text
