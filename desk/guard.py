@@ -102,9 +102,9 @@ async def own_form(request: Request) -> None:
     """Refuses (403) whatever changes something and was not sent by a page of ours. A dependency of the whole app.
 
     Two proofs are asked for, so that a hole in one is no hole: the browser's Origin, and a token in the field ``csrf`` or the
-    header X-CSRF-Token. A request with an Authorization header is no form: another site's page cannot make a browser send one.
+    header X-CSRF-Token. A request with a bearer token is no form: another site's page cannot make a browser send one.
     """
-    if request.method in _SAFE or "authorization" in request.headers:
+    if request.method in _SAFE or request.headers.get("authorization", "").lower().startswith("bearer "):
         return
     if not _own_origin(request):
         raise HTTPException(403, "请求来自其他站点 / the request came from another site")

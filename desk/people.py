@@ -10,8 +10,8 @@ from typing import Any
 from desk.roles import Role, User
 from ingest.settings import ConfigError, Home
 
-# The users of a single machine that two of Airflow's roles cannot tell apart, and Airflow's roles: SimpleAuth's four, FAB's five.
-_BY_NAME = {"reviewer": Role.REVIEWER, "approver": Role.REVIEWER}
+# Airflow's roles, SimpleAuth's four and FAB's by their names; and the users of a single machine whose role there is archivists' too.
+_REVIEWERS = ("reviewer", "approver")
 _BY_ROLE = {
     "admin": Role.ADMINISTRATOR,
     "op": Role.OPERATOR,
@@ -45,12 +45,14 @@ class People:
             raise ConfigError(f"工作台配置有误 / the desk's configuration is broken: {path}: {e}") from e
         if Role.PRODUCER in roles.values():
             raise ConfigError(f"{path}: producer 须按用户指定机构 / a producer is one of users, with its agency")
-        defaults = {name: User(name, role) for name, role in _BY_NAME.items()}
-        return cls(defaults | users, _BY_ROLE | roles)
+        return cls(users, _BY_ROLE | roles)
 
     def find(self, name: str, airflow_roles: Iterable[str]) -> User | None:
         """The desk's user for one of Airflow's, None for those without a role here."""
         if name in self.users:
             return self.users[name]
         found = {self.roles[r.casefold()] for r in airflow_roles if r.casefold() in self.roles}
-        return User(name, min(found, key=list(Role).index)) if found else None
+        if not found:
+            return None
+        role = min(found, key=list(Role).index)
+        return User(name, Role.REVIEWER if role is Role.ARCHIVIST and name in _REVIEWERS else role)

@@ -124,7 +124,8 @@ def test_airflow_shows_the_desk_in_its_navigation_and_on_each_run(server: Server
 
 
 def test_one_without_a_role_at_the_desk_sees_nothing(empty_home: Home) -> None:
-    assert People.of(empty_home).find("somebody", ["Public"]) is None
+    for name in ("somebody", "reviewer", "archivist"):
+        assert People.of(empty_home).find(name, ["Public"]) is None, "a name alone gives nothing"
     empty_home.config.mkdir(parents=True)
     said = {"users": {"somebody": {"role": "producer", "agency": "a"}}, "roles": {"Archive Team": "archivist"}}
     (empty_home.config / "desk.json").write_text(json.dumps(said), "utf-8")

@@ -69,6 +69,7 @@ def test_every_change_wants_the_forms_token_and_our_own_origin(client_of, empty_
             {"Origin": "http://elsewhere.example", "X-CSRF-Token": token},
             {"Origin": "null", "X-CSRF-Token": token},
             {"Sec-Fetch-Site": "cross-site", "X-CSRF-Token": token},
+            {"Authorization": "Basic eDp4"},  # what a browser sends by itself where a proxy asked for it
         ):
             assert client.request(method, concrete(path), headers=headers).status_code == 403, (method, path, headers)
 
