@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -21,6 +22,7 @@ from ingest.findings import Finding, Severity, gravest
 from ingest.held.release import versions_decided
 from ingest.ledger import Ledger, Transaction, copies
 from ingest.ledger.ledger import share_of
+from ingest.ledger.tables import event
 from ingest.ledger.tables import record as record_table
 from ingest.model import Receipt, State
 from ingest.receipts import sending
@@ -220,24 +222,31 @@ def _received(tx: Transaction, row: Row, out: Mapping[str, Any]) -> State:
             )
         findings.append(Finding("RCV-VERSION-CONFLICT"))
         return _settle(tx, row, State.LISTED, State.HELD, "received", findings, told, **facts)
-    if _has_other_version(tx, row["agency"], out["case_no"], row["id"]):
+    if _is_newer(tx, row, out, version):
         findings.append(Finding("RCV-NEW-VERSION", params={"version": str(version)}))
     return _settle(tx, row, State.LISTED, State.RECEIVED, "received", findings, told, identity=identity, **facts)
 
 
-def _has_other_version(tx: Transaction, agency: str, case_no: str, record: str) -> bool:
-    return bool(
-        tx.conn.execute(
-            sa.select(
-                sa.exists().where(
-                    record_table.c.agency == agency,
-                    record_table.c.case_no == case_no,
-                    record_table.c.identity.is_not(None),
-                    record_table.c.id != record,
-                )
-            )
+def _is_newer(tx: Transaction, row: Row, out: Mapping[str, Any], version: int) -> bool:
+    """Whether a lower version of the case was taken before this one. When staging was lost and the same content is received
+    once more, the first answer stands, whatever has come since: the package must have the same bytes."""
+    if row["received_as_of"] is not None:
+        said = tx.conn.execute(
+            sa.select(event.c.detail)
+            .where(event.c.record_id == row["id"], event.c.kind == "received")
+            .order_by(event.c.seq.desc())
+            .limit(1)
         ).scalar()
-    )
+        first = json.loads(said) if said is not None else {}
+        if (first.get("content"), first.get("version"), first.get("state")) == (
+            out["content_digest"], version, State.RECEIVED,
+        ):  # fmt: skip
+            return "RCV-NEW-VERSION" in first["codes"]
+    lower = sa.exists().where(
+        record_table.c.agency == row["agency"], record_table.c.case_no == out["case_no"],
+        record_table.c.identity.is_not(None), record_table.c.id != row["id"], record_table.c.version < version,
+    )  # fmt: skip
+    return bool(tx.conn.execute(sa.select(lower)).scalar())
 
 
 def _checked(tx: Transaction, row: Row, out: Mapping[str, Any]) -> State:

@@ -100,6 +100,22 @@ def test_code_under_the_same_contract_goes_on_with_the_same_bytes_and_the_chain_
     assert [(t["batch"], t["code"]) for t in told] == [(batch, str(newer))]
 
 
+def test_what_staging_lost_is_taken_again_with_the_same_bytes(few: NightHome) -> None:
+    """Two of the four are versions of one case: that both are known the second time must not show in the package of the first."""
+    (batch,) = night.discover("night", AS_OF, home=few.home)
+    for stage in ("receive", "check", "file", "package"):
+        night.run_stage(stage, batch, few.home)
+    made = {r["id"]: r["package_sha256"] for r in few.records()}
+    assert len({r["case_no"] for r in few.records()}) < len(made)
+    with sqlite3.connect(few.home.root / "ledger.db") as ledger:
+        ledger.execute("update record set state = 'filed', package_sha256 = null where state = 'packaged'")
+    shutil.rmtree(few.home.staging / batch)
+    with pytest.raises(StageFailed, match="STAGING-LOST"):
+        few.run("the next night")
+    assert few.run("and the next").unfinished == 0
+    assert {r["id"]: r["package_sha256"] for r in few.records()} == made
+
+
 def test_an_edited_ledger_is_told_by_the_anchor(few: NightHome) -> None:
     few.run()
     assert open_codes(few) == set()
