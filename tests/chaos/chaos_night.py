@@ -40,6 +40,8 @@ class Night:
         """As if the night had never been: no run, no ledger, no objects."""
         api = self.supervisor.api
         for run in api._call("GET", f"/api/v2/dags/{DAG}/dagRuns")["dag_runs"] if api.dag(DAG) else ():
+            if run["state"] not in ("success", "failed"):
+                api._call("PATCH", f"/api/v2/dags/{DAG}/dagRuns/{run['dag_run_id']}", {"state": "failed"})
             api.delete_run(DAG, run["dag_run_id"])
         self.supervisor.empty_bucket()
         for name in ("inbox", "outbox", "staging", "packages", "config"):

@@ -11,7 +11,7 @@ import re
 import shutil
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from chaos_night import AS_OF, DAG, RUN, EmptyableSupervisor, Night
 import samplenight
 from ingest import night as nights
 from ingest.ledger import Ledger
+from ingest.servers.api import ApiError
 from ingest.stages import StageFailed
 
 STAGES = ["batch.receive", "batch.check", "batch.file", "batch.package", "batch.deposit", "batch.acknowledge"]
@@ -88,13 +89,30 @@ class SmallNights:
 
     def set_state(self, task: str, map_index: int, state: str) -> None:
         at = f"/api/v2/dags/{DAG}/dagRuns/{RUN}/taskInstances/{task}" + (f"/{map_index}" if map_index >= 0 else "")
-        self.api._call("PATCH", at, {"new_state": state})
+        self._try(lambda: self.api._call("PATCH", at, {"new_state": state}))
 
     def clear(self, task: str, map_index: int, downstream: bool = True) -> None:
-        self.api.clear(DAG, RUN, [task if map_index < 0 else (task, map_index)], downstream)
+        self._try(lambda: self.api.clear(DAG, RUN, [task if map_index < 0 else (task, map_index)], downstream))
 
-    def caught(self, until: Callable[[], bool], seconds: float = 600) -> Iterator[Caught]:
+    def _try(self, act: Callable[[], Any], seconds: float = 90) -> None:
+        """An operator clicks again when Airflow's SQLite was busy, which its API tells as an error of its own."""
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                act()
+                return
+            except ApiError as e:
+                if e.status != 500 or time.monotonic() > deadline:
+                    raise
+            time.sleep(1)
+
+    @contextlib.contextmanager
+    def caught(self, until: Callable[[], bool]) -> Iterator[Iterator[Caught]]:
         """Each new try of a task, its process stopped at its start; goes on when the caller comes back. Ends with ``until``."""
+        with contextlib.closing(self._caught(until)) as tries:  # however the caller leaves, nothing stays stopped
+            yield tries
+
+    def _caught(self, until: Callable[[], bool], seconds: float = 600) -> Generator[Caught, None, None]:
         deadline = time.monotonic() + seconds
         looked = 0.0
         while True:

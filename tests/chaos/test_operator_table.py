@@ -72,13 +72,14 @@ def _caught(small: SmallNights, fail: bool) -> Disturbed:
     """Each task is caught at its start and cleared, or marked as failed and then cleared."""
     done = Disturbed()
     small.begin()
-    for caught in small.caught(small.over):
-        if caught.task not in TASKS or caught.task in done.before:
-            continue
-        if fail:
-            small.set_state(caught.task, caught.map_index, "failed")
-        done.before[caught.task] = small.states()[caught.task, caught.map_index]
-        small.clear(caught.task, caught.map_index)
+    with small.caught(small.over) as tries:
+        for caught in tries:
+            if caught.task not in TASKS or caught.task in done.before:
+                continue
+            if fail:
+                small.set_state(caught.task, caught.map_index, "failed")
+            done.before[caught.task] = small.states()[caught.task, caught.map_index]
+            small.clear(caught.task, caught.map_index)
     return _end(small, done)
 
 
@@ -130,10 +131,11 @@ def test_marked_as_a_success_by_mistake_it_is_made_up(small: SmallNights, undist
     """A stage that did nothing leaves its records where they stood: ``late`` takes them up, or the next night does."""
     small.begin()
     marked = []
-    for caught in small.caught(small.over):
-        if caught.task in ("batch.receive", "late.package") and caught.task not in marked:
-            marked.append(caught.task)
-            small.set_state(caught.task, caught.map_index, "success")
+    with small.caught(small.over) as tries:
+        for caught in tries:
+            if caught.task in ("batch.receive", "late.package") and caught.task not in marked:
+                marked.append(caught.task)
+                small.set_state(caught.task, caught.map_index, "success")
     assert marked == ["batch.receive", "late.package"]
     assert small.api.run_state(DAG, RUN) == "failed"  # the report says what is undone
     assert small.next_night() == undisturbed_small
@@ -145,10 +147,11 @@ def test_the_run_deleted_while_it_runs_is_made_up_by_the_next(
 ) -> None:
     small.begin()
     gone: list[str] = []
-    for caught in small.caught(lambda: bool(gone)):
-        if caught.task == "batch.check" and not gone:
-            small.api.delete_run(DAG, RUN)
-            gone.append(caught.task)
+    with small.caught(lambda: bool(gone)) as tries:
+        for caught in tries:
+            if caught.task == "batch.check" and not gone:
+                small.api.delete_run(DAG, RUN)
+                gone.append(caught.task)
     with pytest.raises(ApiError):
         small.api.run_state(DAG, RUN)
     assert small.next_night() == undisturbed_small
