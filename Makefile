@@ -10,7 +10,7 @@ SYNCED := .venv/.synced
 $(SYNCED): pyproject.toml uv.lock tools/uv.txt tools/bootstrap.sh
 	@sh tools/bootstrap.sh
 
-.PHONY: run test test-fast test-ceph check bench fuzz proof-numbers stop clean lock env help
+.PHONY: run test test-fast test-ceph test-browser check bench fuzz proof-numbers stop clean lock env help
 
 run: $(SYNCED) ## 启动服务并跑一夜归档；ONCE=1 跑完即停，COUNT=N 样例件数 / servers and a night; ONCE=1 stops after it, COUNT=N cases
 	@$(BIN)/guidang run $(if $(ONCE),--once) $(if $(COUNT),--count $(COUNT))
@@ -28,6 +28,10 @@ test-ceph: $(SYNCED) ## 安装 Ceph（Debian，需 root）并对其运行对象�
 	@command -v radosgw ceph-mon ceph-osd ceph-mgr ceph >/dev/null || \
 		$$(test "$$(id -u)" = 0 || echo sudo) apt-get install -y --no-install-recommends ceph-mon ceph-osd ceph-mgr radosgw ceph-common
 	@$(BIN)/pytest tests/store -k ceph
+
+test-browser: $(SYNCED) ## 安装 Chromium（Debian，需 root）并以浏览器走页面 / installs Chromium and walks through the pages with it
+	@command -v chromium >/dev/null || $$(test "$$(id -u)" = 0 || echo sudo) apt-get install -y --no-install-recommends chromium fonts-noto-cjk
+	@$(BIN)/pytest tests/browser
 
 check: $(SYNCED) ## 格式、类型、锁文件 / lint, format, types, lock file
 	@$(BIN)/ruff check .

@@ -72,7 +72,19 @@ def _caught(small: SmallNights, fail: bool) -> Disturbed:
     """Each task is caught at its start and cleared, or marked as failed and then cleared."""
     done = Disturbed()
     small.begin()
-    with small.caught(small.over) as tries:
+
+    def ended() -> bool:
+        """Over, and nothing left to catch: Airflow may end a run as failed in the moment in which a task is cleared; then its
+        operator clears the next task too."""
+        missing = [task for task in TASKS if task not in done.before]
+        if small.over() and missing:
+            for task, index in small.states():
+                if task == missing[0]:
+                    small.clear(task, index)
+            return False
+        return small.over()
+
+    with small.caught(ended) as tries:
         for caught in tries:
             if caught.task not in TASKS or caught.task in done.before:
                 continue
@@ -124,7 +136,7 @@ def test_cleared_at_any_time_it_ends_the_same(
 
 @pytest.mark.parametrize("state", STATES)
 def test_the_runs_page_shows_the_nights_report(cleared: dict[str, Disturbed], state: str) -> None:
-    assert "归档 3，退回 2，待定 1，重复 1" in cleared[state].note
+    assert "接收 7，归档 4，退回 2，待定 1" in cleared[state].note
 
 
 def test_marked_as_a_success_by_mistake_it_is_made_up(small: SmallNights, undisturbed_small: dict[str, Any]) -> None:
@@ -150,6 +162,9 @@ def test_the_run_deleted_while_it_runs_is_made_up_by_the_next(
     with small.caught(lambda: bool(gone)) as tries:
         for caught in tries:
             if caught.task == "batch.check" and not gone:
+                with pytest.raises(ApiError, match="409"):  # Airflow wants a run ended before it is deleted
+                    small.api.delete_run(DAG, RUN)
+                small.end_run()
                 small.api.delete_run(DAG, RUN)
                 gone.append(caught.task)
     with pytest.raises(ApiError):

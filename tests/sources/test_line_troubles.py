@@ -32,7 +32,7 @@ pytestmark = [
 
 BIG = os.urandom(3 * 1024**2)
 KINDS = ("sftp", "s3", "https", "exchange")
-SOON = 10.0  # seconds in which a request that may take one second must be over on a busy machine
+SOON = 60.0  # seconds in which a request that may take one must be over, on however busy a machine; unlimited, it never is
 
 
 @dataclasses.dataclass
