@@ -32,7 +32,7 @@ pytestmark = [
 
 BIG = os.urandom(3 * 1024**2)
 KINDS = ("sftp", "s3", "https", "exchange")
-SOON = 60.0  # seconds in which a request that may take one must be over, on however busy a machine; unlimited, it never is
+SOON = 60.0  # seconds for what may take one, on however busy a machine; unlimited, it never ends
 
 
 @dataclasses.dataclass
