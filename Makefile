@@ -10,7 +10,7 @@ SYNCED := .venv/.synced
 $(SYNCED): pyproject.toml uv.lock tools/uv.txt tools/bootstrap.sh
 	@sh tools/bootstrap.sh
 
-.PHONY: run test test-fast test-ceph test-browser check bench fuzz proof-numbers stop clean lock env help
+.PHONY: run test test-fast test-ceph test-browser check bench fuzz proof-numbers proof-operators stop clean lock env help
 
 run: $(SYNCED) ## 启动服务并跑一夜归档；ONCE=1 跑完即停，COUNT=N 样例件数 / servers and a night; ONCE=1 stops after it, COUNT=N cases
 	@$(BIN)/guidang run $(if $(ONCE),--once) $(if $(COUNT),--count $(COUNT))
@@ -45,6 +45,9 @@ bench: $(SYNCED) ## 与对照脚本比较速度；COUNT=N / speed against the pe
 
 proof-numbers: $(SYNCED) ## 十万个档号，八个写入进程，随机杀死，两种数据库 / 100,000 numbers, 8 writers, random kills, both databases
 	@PROOF_NUMBERS=100000 $(BIN)/pytest tests/ledger/test_numbers_proof.py --durations=3
+
+proof-operators: $(SYNCED) ## 操作员对照表逐格经 Airflow 证明（约十分钟）/ the operator's table, every cell through Airflow (about ten minutes)
+	@PROOF_OPERATORS=1 $(BIN)/pytest tests/chaos/test_operator_table.py --durations=3
 
 fuzz: $(SYNCED) ## 对验签做长时间模糊测试；COUNT=N / fuzz the verification of signatures for long
 	@$(BIN)/python -m tests.signatures.fuzz $(if $(COUNT),--count $(COUNT))

@@ -38,7 +38,7 @@ class Person:
             viewport={"width": width, "height": height}, locale="zh-CN" if language == "zh" else "en-US",
             timezone_id="Asia/Shanghai", reduced_motion="reduce",
         )  # fmt: skip
-        self._context.set_default_timeout(30_000)
+        self._context.set_default_timeout(20_000)
         self.wrong: list[str] = []
 
     @cached_property

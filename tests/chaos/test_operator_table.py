@@ -7,6 +7,7 @@ whether all came out as in the night that nobody touched.
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
 import threading
 from typing import Any
@@ -23,7 +24,9 @@ from ingest.stages import StageFailed
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(2400)]
 
-STATES = ("pending", "running", "failed", "succeeded")
+ALL = ("pending", "running", "failed", "succeeded")
+# each state is a night through Airflow: one here, all of them by `make proof-operators`
+STATES = ALL if os.environ.get("PROOF_OPERATORS") else ("running",)
 
 
 @dataclasses.dataclass
@@ -51,8 +54,8 @@ def undisturbed_small(small: SmallNights) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def cleared(small: SmallNights, undisturbed_small: dict[str, Any]) -> dict[str, Disturbed]:
     """The nights of the table's first four columns, by the state in which each task is cleared."""
-    return {"pending": _pending(small), "running": _caught(small, fail=False), "failed": _caught(small, fail=True),
-            "succeeded": _succeeded(small)}  # fmt: skip
+    nights_of = {"pending": _pending, "running": _running, "failed": _failed, "succeeded": _succeeded}
+    return {state: nights_of[state](small) for state in STATES}
 
 
 def _pending(small: SmallNights) -> Disturbed:
@@ -66,6 +69,14 @@ def _pending(small: SmallNights) -> Disturbed:
         done.before[task] = state
     small.api.unpause(DAG)
     return _end(small, done)
+
+
+def _running(small: SmallNights) -> Disturbed:
+    return _caught(small, fail=False)
+
+
+def _failed(small: SmallNights) -> Disturbed:
+    return _caught(small, fail=True)
 
 
 def _caught(small: SmallNights, fail: bool) -> Disturbed:
