@@ -32,7 +32,7 @@ _QUIET = (
 )  # fmt: skip
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """Debian's Chromium, headless."""
     if _CHROMIUM is None:
@@ -44,7 +44,7 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def house(chromium: Browser) -> Iterator[House]:
     """Airflow, the store and a finished sample night of 24 cases, as `make run` leaves them in a terminal, and the desk alone
     over the same home."""

@@ -1,6 +1,6 @@
 """The operator's, the archivist's and the auditor's day at the pages, in a real browser, on a real night: alone and inside Airflow.
 
-With GUIDANG_SCREENSHOTS=FOLDER the main pages are kept there as pictures (docs/images).
+With DESK_SCREENSHOTS=FOLDER the main pages are kept there as pictures (docs/images).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ PAGES = {
 
 def picture(page: Page, name: str) -> None:
     """Keep the page as a picture where pictures are wanted."""
-    if folder := os.environ.get("GUIDANG_SCREENSHOTS"):
+    if folder := os.environ.get("DESK_SCREENSHOTS"):
         page.screenshot(path=Path(folder) / f"desk-{name}.png")
 
 

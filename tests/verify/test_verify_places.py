@@ -114,8 +114,8 @@ class Store:
         self.served = 0
         real = ObjectStore.read
 
-        def counted(objects: ObjectStore, key: str, offset: int, size: int) -> bytes:
-            data = real(objects, key, offset, size)
+        def counted(objects: ObjectStore, key: str, offset: int, size: int, version: str | None = None) -> bytes:
+            data = real(objects, key, offset, size, version)
             self.served += len(data)
             return data
 
