@@ -44,7 +44,14 @@ def tables(home: NightHome) -> dict[str, Any]:
             "rejected",
             "duplicate",
         ):  # of these the chain keeps the codes, not words, titles, files
-            row |= {"findings": None, "files": None, "identity": None, "filing": None, "title": None}
+            row |= {
+                "findings": None,
+                "files": None,
+                "identity": None,
+                "filing": None,
+                "title": None,
+                "title_masked": None,
+            }
             row |= {"matter_code": None, "closed_on": None, "applicant": None, "applicant_keys": None}
     ids = {row["id"] for row in rows if row["state"] in FINAL}
     with Ledger(home.home.database_url) as ledger, ledger.read() as conn:
