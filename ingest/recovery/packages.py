@@ -22,11 +22,9 @@ class Unusable(Exception):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Found:
-    """A deposited package: its mark, the store's version of it, its canonical record, the filing of its own version, its files
-    in the record's order."""
+    """A deposited package: its mark, its canonical record, the filing of its own version, its files in the record's order."""
 
     mark: dict[str, Any]
-    version: str | None
     record: dict[str, Any]
     filing: dict[str, Any]
     files: list[dict[str, Any]]
@@ -90,7 +88,7 @@ def find(store: ObjectStore, mark_key: str) -> Found:
         record, given = package.json("metadata/record.json"), package.json("metadata/filing.json")
         filing = {f.name: given[f.name] for f in dataclasses.fields(Filing) if f.name in given}
         _agree(key, mark, filing, record)
-        return Found(mark, version, record, filing, list(_files(package, record)))
+        return Found(mark, record, filing, list(_files(package, record)))
     except (ValueError, KeyError, TypeError, Damaged) as e:
         raise Unusable(f"{key}: {type(e).__name__}: {e}") from e
 
