@@ -5,7 +5,9 @@ from __future__ import annotations
 import itertools
 import os
 import tempfile
+import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -57,6 +59,28 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     monkeypatch.setenv("GUIDANG_HOME", str(folder))
     return folder
+
+
+@pytest.fixture
+def frugal() -> Callable[[], AbstractContextManager[None]]:
+    """``with frugal():`` what is done in it takes less than 10 s of CPU and 512 MiB more memory than the process held before."""
+
+    def memory(name: str) -> int:
+        return next(
+            int(line.split()[1]) for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(name)
+        )
+
+    @contextmanager
+    def doing() -> Iterator[None]:
+        Path("/proc/self/clear_refs").write_text(
+            "5"
+        )  # the highest mark is from now on, not of what other tests took (proc(5))
+        began, held = time.process_time(), memory("VmRSS:")
+        yield
+        assert time.process_time() - began < 10
+        assert memory("VmHWM:") - held < 512 * 1024  # KiB
+
+    return doing
 
 
 @pytest.fixture(scope="session")

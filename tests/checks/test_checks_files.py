@@ -1,7 +1,5 @@
 import dataclasses
 import random
-import resource
-import time
 
 import pytest
 from case_samples import AGENCY, AS_OF, good_case
@@ -54,14 +52,12 @@ def _codes(report: CheckReport) -> set[str]:
 
 
 @pytest.mark.parametrize(("path", "make", "codes"), [f[1:] for f in FAULTS], ids=[f[0] for f in FAULTS])
-def test_each_faulty_file_gives_exactly_its_codes(check, path, make, codes) -> None:
+def test_each_faulty_file_gives_exactly_its_codes(check, path, make, codes, frugal) -> None:
     data = make()
-    began = time.monotonic()
-    report = check((path, data, None))
+    with frugal():
+        report = check((path, data, None))
     assert _codes(report) == codes
     assert {f.path for f in report.findings} == {path}
-    assert time.monotonic() - began < 10
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < 512 * 1024
 
 
 @pytest.mark.parametrize(("path", "make", "pages"), [g[1:] for g in GOOD_FILES], ids=[g[0] for g in GOOD_FILES])
