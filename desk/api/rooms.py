@@ -13,6 +13,7 @@ from desk.acting import Name, Number, Word, now
 from desk.guard import HomeDep, LedgerDep, allowed
 from desk.numbers.routes import figures
 from desk.queues import queries as queues
+from desk.queues.shown import veiled
 from desk.roles import Right, User
 from desk.schedules import queries as schedules
 from ingest.findings import Finding
@@ -168,9 +169,9 @@ def causes(ledger: LedgerDep, user: Reader) -> list[CauseOut]:
 
 
 @router.get("/queues/held/{cause}", name="api_held")
-def held(ledger: LedgerDep, user: Reader, cause: Name, agency: Word = "", after: Word = "") -> HeldPart:
+def held(home: HomeDep, ledger: LedgerDep, user: Reader, cause: Name, agency: Word = "", after: Word = "") -> HeldPart:
     """The records held by one finding code, in the order of their arrival."""
-    found = queues.waiting(ledger, user, cause, agency or None, after or None)
+    found = veiled(home, queues.waiting(ledger, user, cause, agency or None, after or None))
     rows = [
         HeldOut(id=r.id, agency=r.agency, case_no=r.case_no, delivery=r.delivery, version=r.version, since=r.since,
                 findings=[FindingOut.of(f) for f in r.findings], decisions=list(r.asked.decisions),
@@ -192,12 +193,12 @@ def decisions(ledger: LedgerDep, user: Reader) -> list[DecisionOut]:
 
 @router.get("/queues/rejected", name="api_rejected")
 def rejected(
-    ledger: LedgerDep, user: Reader, days: Annotated[int, Query(ge=1, le=3660)] = 30, code: Word = "", agency: Word = "",
-    after: Word = "",
+    home: HomeDep, ledger: LedgerDep, user: Reader, days: Annotated[int, Query(ge=1, le=3660)] = 30, code: Word = "",
+    agency: Word = "", after: Word = "",
 ) -> SentPart:  # fmt: skip
     """What was sent back in the last ``days``, newest first."""
     since = (now().date() - dt.timedelta(days=days)).isoformat()
-    found = queues.sent_back(ledger, user, since, code or None, agency or None, after or None)
+    found = veiled(home, queues.sent_back(ledger, user, since, code or None, agency or None, after or None))
     rows = [
         SentOut(id=r.id, agency=r.agency, case_no=r.case_no, delivery=r.delivery, version=r.version, night=r.night,
                 findings=[FindingOut.of(f) for f in r.findings], receipt_code=r.receipt_code, receipt_at=r.receipt_at)

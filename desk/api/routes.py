@@ -11,13 +11,12 @@ from fastapi.openapi.utils import get_openapi
 from desk.api import models
 from desk.api.rooms import router as rooms
 from desk.guard import HomeDep, LedgerDep, allowed
-from desk.masking import mask_text
 from desk.paging import Part
 from desk.records import queries as records
 from desk.records.asking import Asked
 from desk.records.facts import facts
-from desk.records.routes import blind, understood
-from desk.records.veil import Veil
+from desk.records.routes import understood
+from desk.records.veil import Veil, by_digest
 from desk.roles import RIGHTS, Right, User
 from desk.tonight import queries as nights
 from ingest.findings import table
@@ -59,7 +58,7 @@ def runs(user: Reader, ledger: LedgerDep) -> list[models.Run]:
 
 
 @router.get("/runs/{run_id}", name="api_run")
-def run(run_id: str, user: Reader, ledger: LedgerDep) -> models.RunDetail:
+def run(run_id: str, user: Reader, home: HomeDep, ledger: LedgerDep) -> models.RunDetail:
     """What became of a run so far, as much of it as the user may see."""
     found = nights.find(ledger, run_id)
     if found is None:
@@ -70,8 +69,8 @@ def run(run_id: str, user: Reader, ledger: LedgerDep) -> models.RunDetail:
         agencies=[models.AgencyLine.model_validate(line) for line in night.lines],
         sources=[models.Source.model_validate(s) for s in night.sources],
         stages=[models.Stage.model_validate(s) for s in night.stages],
-        causes=[models.Cause(code=c.code, records=c.records, zh=mask_text(c.example.text("zh")), en=mask_text(c.example.text("en")))
-                for c in nights.causes(ledger, user, found)],
+        causes=[models.Cause(code=c.code, records=c.records, zh=c.example.text("zh"), en=c.example.text("en"))
+                for c in nights.causes(home, ledger, user, found)],
         minutes_left=night.left,
     )  # fmt: skip
 
@@ -104,7 +103,10 @@ def search(
 def record(record_id: str, user: Reader, home: HomeDep, ledger: LedgerDep) -> models.RecordDetail:
     """One record with its findings, files, copies and history."""
     found = facts(ledger, user, record_id)
-    row, veil = found.row, blind(home, found)  # people stay masked here; the page may be asked for more
+    row, veil = (
+        found.row,
+        by_digest(home, found.row["applicant_keys"]),
+    )  # people stay masked here; the page may be asked for more
     codes = sorted({f["code"] for f in row["findings"]})
     return models.RecordDetail.model_validate(
         row
@@ -128,7 +130,7 @@ def findings(user: Reader) -> list[models.FindingCode]:
 
 def _veiled(veil: Veil, finding: dict[str, Any]) -> dict[str, Any]:
     path = finding.get("path")
-    words = {lang: veil.text(mask_text(finding[lang])) for lang in ("zh", "en")}
+    words = {lang: veil.text(finding[lang]) for lang in ("zh", "en")}
     return finding | words | {"path": veil.path(path) if path else None}
 
 

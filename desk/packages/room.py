@@ -19,14 +19,12 @@ from desk.packages.jobs import Jobs
 from desk.packages.members import Mismatch
 from desk.packages.queries import Facts
 from desk.packages.reading import Opened, Shelf, Unreadable
-from desk.records.veil import Veil
+from desk.records.veil import Veil, by_digest
 from desk.roles import Right, User
 from ingest.alerts import Alarm, settle
 from ingest.ledger import Ledger
-from ingest.metadata import applicant
 from ingest.settings import ConfigError, Home
 from ingest.signatures.apart import Apart, Lost
-from ingest.steps import house
 from ingest.store.reading import Reader, readers
 
 _SECONDS = 15.0
@@ -134,9 +132,7 @@ ReadersDep = Annotated[dict[str, Reader], Depends(the_readers)]
 
 def veil_of(home: Home, facts: Facts, user: User) -> Veil:
     """What hides people in the names of files and in evidence, from those who may not see personal data."""
-    secret, keys = house.applicant_key(home), set(facts.applicant_keys or ())
-    known = (lambda text: applicant.key(secret, text) in keys) if facts.applicant_keys is not None else None
-    return Veil(None, user.may(Right.SEE_PERSONAL), known)
+    return by_digest(home, facts.applicant_keys, user.may(Right.SEE_PERSONAL))
 
 
 def opened(room: Room, facts: Facts, places: dict[str, Reader], replica: str | None) -> Opened:

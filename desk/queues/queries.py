@@ -51,6 +51,7 @@ class Waiting:
     findings: tuple[Finding, ...]
     asked: Question
     decision: Mapping[str, Any] | None
+    applicant_keys: list[str] | None
 
     @property
     def token(self) -> str:
@@ -105,11 +106,12 @@ class Sent:
     findings: tuple[Finding, ...]
     receipt_code: int | None
     receipt_at: str | None
+    applicant_keys: list[str] | None
 
 
 _HELD = (
     record.c.id, record.c.entered, record.c.agency, record.c.case_no, record.c.delivery, record.c.title_masked, record.c.title,
-    record.c.version, record.c.matter_code, record.c.updated_at, record.c.findings,
+    record.c.version, record.c.matter_code, record.c.updated_at, record.c.findings, record.c.applicant_keys,
 )  # fmt: skip
 
 
@@ -224,6 +226,7 @@ def sent_back(
     query = sa.select(
         record.c.id, record.c.entered, record.c.agency, record.c.case_no, record.c.delivery, record.c.version,
         record.c.as_of, record.c.findings, record.c.receipt_code, record.c.receipt_at,
+        record.c.applicant_keys,
     ).order_by(record.c.entered.desc()).limit(size + 1)  # fmt: skip
     if code is not None:
         query = query.join(record_finding, record_finding.c.entered == record.c.entered)
@@ -231,7 +234,7 @@ def sent_back(
     with ledger.read() as conn:
         rows = [
             Sent(r.id, r.entered, r.agency, r.case_no, r.delivery, r.version, r.as_of, _stopping(r.findings), r.receipt_code,
-                 r.receipt_at)
+                 r.receipt_at, r.applicant_keys)
             for r in conn.execute(query.where(*wanted))
         ]  # fmt: skip
     return part(rows, lambda row: (row.entered,), after=after, size=size)
@@ -290,7 +293,7 @@ def _waiting(row: Any, decision: Mapping[str, Any] | None) -> Waiting:
     holding = tuple(f for f in findings if f.weight is Severity.HOLD)
     return Waiting(
         row.id, row.agency, row.case_no, row.delivery, row.title_masked or row.title, row.version, row.matter_code,
-        row.updated_at, holding, question(findings), decision,
+        row.updated_at, holding, question(findings), decision, row.applicant_keys,
     )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from desk.hooks import NotStarted, Scheduler
 from desk.pages import PageDep
 from desk.queues import queries
 from desk.queues.settling import router as settling
+from desk.queues.shown import veiled
 from desk.roles import Right, User
 from ingest.held.decide import Answer, Foreseen, Refused, confirm, decide, foresee, withdraw
 from ingest.held.questions import Action, ask
@@ -43,12 +44,12 @@ SchedulerDep = Annotated[Scheduler | None, Depends(_scheduler)]
 
 @router.get("/held", name="held", response_class=HTMLResponse)
 def held(
-    page: PageDep, ledger: LedgerDep, user: Reader, scheduler: SchedulerDep, cause: Word = "", agency: Word = "",
-    after: Word = "",
+    page: PageDep, home: HomeDep, ledger: LedgerDep, user: Reader, scheduler: SchedulerDep, cause: Word = "",
+    agency: Word = "", after: Word = "",
 ) -> HTMLResponse:  # fmt: skip
     """Held records by cause; with ``cause`` the records themselves, and what can be decided about them."""
     if cause:
-        found = queries.waiting(ledger, user, cause, agency or None, after or None)
+        found = veiled(home, queries.waiting(ledger, user, cause, agency or None, after or None))
         if not found.rows and not after and cause not in {c.code for c in queries.causes(ledger, user)}:
             return page.render("queues/answered.html", cause=cause)
         return page.render(
@@ -63,13 +64,14 @@ def held(
 
 @router.get("/rejected", name="rejected", response_class=HTMLResponse)
 def rejected(
-    page: PageDep, ledger: LedgerDep, user: Reader, code: Word = "", agency: Word = "", days: int = 30, after: Word = ""
+    page: PageDep, home: HomeDep, ledger: LedgerDep, user: Reader, code: Word = "", agency: Word = "", days: int = 30,
+    after: Word = "",
 ) -> HTMLResponse:  # fmt: skip
     """What was sent back in the last ``days``, by cause and agency, with the records and whether their receipts went out."""
     days = days if days in _DAYS else 30
     since = (now().date() - dt.timedelta(days=days)).isoformat()
     causes = queries.refusals(ledger, user, since, agency or None)
-    found = queries.sent_back(ledger, user, since, code or None, agency or None, after or None)
+    found = veiled(home, queries.sent_back(ledger, user, since, code or None, agency or None, after or None))
     return page.render(
         "queues/rejected.html", causes=causes, part=found, code=code, agency=agency, days=days, choices=_DAYS, since=since,
     )  # fmt: skip

@@ -17,7 +17,7 @@ from desk.records.asking import Asked, Understood, understand
 from desk.records.facts import Facts, facts
 from desk.records.papers import Papers, papers
 from desk.records.story import story
-from desk.records.veil import Veil
+from desk.records.veil import Veil, by_digest
 from desk.records.words import tone, word
 from desk.roles import Right, User
 from ingest import findings
@@ -37,13 +37,6 @@ def understood(home: Home, asked: Asked) -> Understood:
     """What was asked, with the digests of what may be applicants."""
     secret = house.applicant_key(home)
     return understand(asked, lambda text: applicant.key(secret, text))
-
-
-def blind(home: Home, found: Facts) -> Veil:
-    """The veil of a record whose papers are not read: it knows the applicant by digest."""
-    secret, keys = house.applicant_key(home), set(found.row["applicant_keys"] or ())
-    checked = found.row["applicant_keys"] is not None
-    return Veil(None, known=(lambda text: applicant.key(secret, text) in keys) if checked else None)
 
 
 def _again(query: str) -> Asked:
@@ -153,7 +146,9 @@ _REASON = 500  # characters of why somebody must see a person's name
 def record(record_id: str, page: PageDep, user: Reader, home: HomeDep, ledger: LedgerDep) -> HTMLResponse:
     """What the ledger knows of a record; its papers, which may be far, come after (`record_papers`)."""
     found = facts(ledger, user, record_id)
-    return page.render("records/record.html", papers=None, **_ledger_part(page, found, blind(home, found)))
+    return page.render(
+        "records/record.html", papers=None, **_ledger_part(page, found, by_digest(home, found.row["applicant_keys"]))
+    )
 
 
 @router.get("/records/{record_id}/papers", name="record_papers", response_class=HTMLResponse)
@@ -180,7 +175,7 @@ def unmask_record(
 
 def _with_papers(page: Page, home: Home, found: Facts, lifted: bool) -> HTMLResponse:
     read = papers(home, found.row, found.copies)
-    veil = Veil(read.record, lifted) if read.record or lifted else blind(home, found)
+    veil = Veil(read.record, lifted) if read.record or lifted else by_digest(home, found.row["applicant_keys"])
     context = {"row": found.row, "papers": read, "lifted": lifted, **_papers_part(page, found, read, veil)}
     if page.partial:
         return page.render("records/_papers.html", unmasked=lifted, **context)

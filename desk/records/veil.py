@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from desk import masking
 from desk.records import words
+from ingest.findings import Finding
 from ingest.metadata import applicant
+from ingest.settings import Home
+from ingest.steps import house
 
 _HIDDEN = "***"
 _CHINESE = re.compile("[\u3400-\u9fff·]{2,}")
 _LONGEST_NAME, _LOOKED_AT = 5, 1000  # characters
-_NUMBER = re.compile(r"(?<![0-9])[1-9][0-9]{16}[0-9Xx](?![0-9])")  # 公民身份号码, wherever it stands
-_PHONE = re.compile(r"(?<![0-9])1[3-9][0-9]{9}(?![0-9])")
 
 
 class Veil:
@@ -41,8 +43,7 @@ class Veil:
             text = text.replace(number, masking.mask_id(number))
         for name in (*self._names, *self._recognised(text)):
             text = text.replace(name, masking.mask_name(name))
-        text = _NUMBER.sub(lambda m: masking.mask_id(m[0]), text)
-        return _PHONE.sub(lambda m: masking.mask_phone(m[0]), text)
+        return masking.mask_text(text)
 
     def _recognised(self, text: str) -> Iterator[str]:
         """The applicant's name, where it stands in ``text`` among Chinese characters, by its digest."""
@@ -62,6 +63,15 @@ class Veil:
             return f"{folder}/{_HIDDEN}.{ending}" if folder else f"{_HIDDEN}.{ending}"
         return self.text(path)
 
+    def finding(self, found: Finding) -> Finding:
+        """A finding with its file, place and words veiled."""
+        return dataclasses.replace(
+            found,
+            path=None if found.path is None else self.path(found.path),
+            field=None if found.field is None else self.text(found.field),
+            params={name: self.text(str(value)) for name, value in found.params.items()},
+        )
+
     def member(self, pointer: str, value: str) -> str:
         """A member of the metadata: what the model does not know may be anything, and is hidden."""
         if self.lifted or not value:
@@ -73,6 +83,13 @@ class Veil:
         if pointer.endswith("/address"):
             return _HIDDEN
         return self.text(value)
+
+
+def by_digest(home: Home, keys: Iterable[str] | None, lifted: bool = False) -> Veil:
+    """The veil of a record whose papers are not read: it knows the applicant by the ledger's keyed digests. ``keys`` None: not even
+    those are known, the record was never checked."""
+    secret, known = house.applicant_key(home), set(keys or ())
+    return Veil(None, lifted, None if keys is None else lambda text: applicant.key(secret, text) in known)
 
 
 def _people(record: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], bool]]:

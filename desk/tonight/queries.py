@@ -14,6 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from desk.records.veil import by_digest
 from desk.roles import User
 from ingest.findings import Finding
 from ingest.ledger import Ledger
@@ -21,6 +22,7 @@ from ingest.ledger.tables import batch, event, record, rerun, rerun_item, run, v
 from ingest.model import State
 from ingest.report import stopping
 from ingest.runs import UNDONE
+from ingest.settings import Home
 
 # what is still before a record in each state: the stages of the way, in their order
 STAGES = ("receive", "check", "file", "package", "deposit", "acknowledge")
@@ -129,7 +131,7 @@ class Night:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Cause:
-    """Why records of a run were stopped: how many by this finding, and one of them in words."""
+    """Why records of a run were stopped: how many by this finding, and one of them in words, its applicant veiled."""
 
     code: str
     records: int
@@ -240,19 +242,27 @@ def _pace(conn: Connection, now: dt.datetime) -> dict[str, float]:
     return {_DONE_BY[kind]: count * 60 / _PACE_SECONDS for kind, count in conn.execute(asked)}
 
 
-def causes(ledger: Ledger, user: User, of: Run) -> list[Cause]:
+def causes(home: Home, ledger: Ledger, user: User, of: Run) -> list[Cause]:
     """Why records of a run were rejected or held, the most frequent first."""
     mine = sa.select(batch.c.id).where(batch.c.run_id == of.id)
     stopped = record.c.state.in_([State.REJECTED.value, State.HELD.value])
-    asked = sa.select(record.c.findings).where(record.c.batch_id.in_(mine), stopped, *_of(user)).limit(_CAUSES_READ)
+    asked = (
+        sa.select(record.c.findings, record.c.applicant_keys)
+        .where(record.c.batch_id.in_(mine), stopped, *_of(user))
+        .limit(_CAUSES_READ)
+    )
     found: Counter[str] = Counter()
-    examples: dict[str, Finding] = {}
+    examples: dict[str, tuple[Finding, list[str] | None]] = {}
     with ledger.read() as conn:
-        for findings in conn.execute(asked.execution_options(yield_per=500)).scalars():
-            by_code = {f.code: f for f in stopping(findings)}
+        for findings, keys in conn.execute(asked.execution_options(yield_per=500)):
+            by_code = {f.code: (f, keys) for f in stopping(findings)}
             found.update(by_code.keys())
             examples = by_code | examples
-    return [Cause(code, count, examples[code]) for code, count in found.most_common()]
+    return [
+        Cause(code, count, by_digest(home, keys).finding(example))
+        for code, count in found.most_common()
+        for example, keys in (examples[code],)
+    ]
 
 
 def stuck(ledger: Ledger, user: User, most: int = 20) -> list[Stuck]:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, HTTPException, Query
 from fastapi.responses import HTMLResponse
 
-from desk.guard import LedgerDep, allowed
+from desk.guard import HomeDep, LedgerDep, allowed
 from desk.pages import PageDep, size
 from desk.roles import Right, User
 from desk.tonight import chart, queries
@@ -24,7 +24,7 @@ LANES = {"night": ("每夜", "nightly"), "backfill": ("补收", "backfill")}
 
 
 @router.get("/", name="tonight", response_class=HTMLResponse)
-def tonight(page: PageDep, ledger: LedgerDep, user: Reader, run_id: RunId = "") -> HTMLResponse:
+def tonight(page: PageDep, home: HomeDep, ledger: LedgerDep, user: Reader, run_id: RunId = "") -> HTMLResponse:
     """A run, the newest unless another is named: also the tab of Airflow's page of that run."""
     runs = queries.runs(ledger)
     chosen = queries.find(ledger, run_id) if run_id else next(iter(runs), None)
@@ -33,7 +33,7 @@ def tonight(page: PageDep, ledger: LedgerDep, user: Reader, run_id: RunId = "") 
     return page.render(
         "tonight/index.html",
         runs=runs,
-        causes=queries.causes(ledger, user, chosen),
+        causes=queries.causes(home, ledger, user, chosen),
         **_live(ledger, user, chosen),
     )
 

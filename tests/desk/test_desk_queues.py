@@ -16,7 +16,9 @@ from desk.hooks import NotStarted, Pending
 from desk.roles import Role, User
 from ingest.findings import Finding
 from ingest.held.release import release_held
+from ingest.metadata import applicant
 from ingest.model import State
+from ingest.steps import house
 
 UNKNOWN = Finding("SIG-ISSUER-UNKNOWN", path="结果文件/批复.pdf", params={"issuer": "某<b>CA"})
 MATTERLESS = Finding(
@@ -61,6 +63,28 @@ def test_records_of_a_cause_are_paged_and_escaped(case: CaseHome, client_of: Cli
     assert client.get("/queues/held?cause=SIG-ISSUER-UNKNOWN&after=nonsense").status_code == 400
     assert "没有因此待定的件" in client.get("/queues/held?cause=FMT-UNKNOWN").text
     assert client.get("/queues/held?cause=NO-SUCH-CODE").status_code == 200
+
+
+def test_neither_queue_nor_its_api_tells_who_the_applicant_is(case: CaseHome, client_of: Clients) -> None:
+    keys = [applicant.key(house.applicant_key(case.home), "测试甲子")]
+    odd = dataclasses.replace(
+        UNKNOWN, path="结果文件/测试甲子的批复.pdf", params={"issuer": "测试甲子（440103190001010011）"}
+    )
+    broken = dataclasses.replace(BROKEN, params={"rule": "申请人测试甲子，电话13800001234"})
+    case.put(State.HELD, odd, applicant_keys=keys)
+    case.put(State.REJECTED, broken, applicant_keys=keys)
+    case.put(
+        State.REJECTED, dataclasses.replace(BROKEN, path="申报文件/测试乙丑.pdf")
+    )  # never checked: nobody is known of it
+    client = client_of(case.home, "archivist")
+    pages = [
+        client.get(f"{where}?days=3660").text
+        for where in ("/queues/held", "/queues/rejected", "/api/v1/queues/rejected", f"/api/v1/queues/held/{odd.code}")
+    ] + [client.get(f"/queues/held?cause={odd.code}").text]
+    told = "".join(pages)
+    for secret in ("测试甲子", "测试乙丑", "440103190001010011", "13800001234"):
+        assert secret not in told
+    assert told.count("结果文件/测***的批复.pdf") == 2 and "138****1234" in told and "申报文件/***.pdf" in told
 
 
 def test_a_decision_is_looked_at_taken_confirmed_by_another_and_carried_out(case: CaseHome, client_of: Clients) -> None:

@@ -24,14 +24,14 @@ def told(told_home) -> Ledger:
         yield ledger
 
 
-def test_the_page_counts_as_the_night_report_does(told: Ledger) -> None:
+def test_the_page_counts_as_the_night_report_does(told_home, told: Ledger) -> None:
     (of,) = queries.runs(told)
     night, expected = queries.night(told, ADMIN, of, dt.datetime.now(CST)), report(told, "night")
     lines = [
         (x.agency, x.received, x.accepted, x.count(State.REJECTED), x.count(State.HELD), x.bytes) for x in night.lines
     ]
     assert lines == [(a.agency, a.received, a.accepted, a.rejected, a.held, a.bytes) for a in expected.agencies]
-    assert {c.code: c.records for c in queries.causes(told, ADMIN, of)} == expected.causes
+    assert {c.code: c.records for c in queries.causes(told_home, told, ADMIN, of)} == expected.causes
     assert night.total.received == expected.total.received and night.total.undone == 0 and night.left is None
     assert {s.name: s.waiting for s in night.stages} == dict.fromkeys(queries.STAGES, 0)
     assert [s.agency for s in night.sources] and not any(s.error for s in night.sources)
@@ -55,11 +55,11 @@ def test_a_producer_sees_its_own_night_alone(told: Ledger, desk_client) -> None:
         assert other not in re.sub(r'value="[^"]*"', "", client.get(path).text), path
 
 
-def test_from_the_page_to_tonights_rejected_records_and_why_in_two_clicks(told: Ledger, desk_client) -> None:
+def test_from_the_page_to_tonights_rejected_records_and_why_in_two_clicks(told_home, told: Ledger, desk_client) -> None:
     client = desk_client("operator")
     page = client.get("/").text
     (of,) = queries.runs(told)
-    cause = queries.causes(told, ADMIN, of)[0]
+    cause = queries.causes(told_home, told, ADMIN, of)[0]
     assert cause.example.text("zh") in page.replace("&#39;", "'"), "the page itself says why"
     link = re.search(rf'href="([^"]*finding={cause.code}[^"]*)"', page)[1].replace("&amp;", "&")
     listed = client.get(link).text
