@@ -47,6 +47,9 @@ def next_steps(night: NightReport) -> list[tuple[str, str, str]]:
     out = [(code, causes()[code].next_zh, causes()[code].next_en) for code in night.failed]
     for agency in night.away:
         out.append((f"SOURCE-AWAY {agency}", causes()["SOURCE-AWAY"].next_zh, causes()["SOURCE-AWAY"].next_en))
+    for agency, older in night.older.items():
+        out.append((f"BACKFILL {agency}", f"首夜以前的 {older} 件报送未取：触发 backfill_ingest",
+                    f"{older} deliveries from before its first night stay there: trigger backfill_ingest"))  # fmt: skip
     for code in night.causes:
         if night.examples[code].weight is Severity.HOLD:
             out.append(

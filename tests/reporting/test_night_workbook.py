@@ -28,7 +28,7 @@ def night() -> NightReport:
     return NightReport(
         run_id="scheduled__2026-11-20", agencies=[AgencyLine("=1+1", received=9, accepted=5, rejected=1, held=1, unfinished=2)],
         causes={reject.code: 1, hold.code: 1}, examples={reject.code: reject, hold.code: hold}, seconds=12.5,
-        away={"ju": "no route"}, released={}, scanned=0, older={}, failed={"STORE-AWAY": 2},
+        away={"ju": "no route"}, released={}, scanned=0, older={"ju": 7}, failed={"STORE-AWAY": 2},
         failures={"STORE-AWAY": "+cmd|' /C calc'!A0"},
         unanswered=[Unanswered("ju", "@SUM(A1)", "C1", "held", "2026-11-01", 19, "待人决定")],
     )  # fmt: skip
@@ -46,6 +46,7 @@ def test_every_sheet_says_its_facts_and_no_cell_is_a_formula(night: NightReport)
     assert {"RCV-FILE-MISSING", "SIG-ISSUER-UNKNOWN", "STORE-AWAY", "+cmd|' /C calc'!A0"} <= said["原因"]
     assert any("guidang rerun cause STORE-AWAY" in s for s in said["下一步"])
     assert any("guidang held list --cause SIG-ISSUER-UNKNOWN" in s for s in said["下一步"])
+    assert any("首夜以前的 7 件" in s for s in said["下一步"])
     assert {"@SUM(A1)", "19", "2026-11-01"} <= said["未答复"]
 
 
