@@ -24,7 +24,7 @@ from ingest.reporting import night as workbook
 from ingest.settings import Home
 from ingest.sources import SourceAway
 from ingest.stages import StageFailed, StageResult
-from ingest.staging.room import NoRoom
+from ingest.trouble import cause_of
 from ingest.workers import Workers
 
 
@@ -138,35 +138,36 @@ def ingest(
     """The whole night without Airflow: the same stage functions over one pool of workers.
 
     Two batches are under way at once, each stage in the batches' order: while one waits for the disk or the store, the other
-    has work for the processors. A batch in machine trouble does not stop the next; StageFailed is raised at the end.
+    has work for the processors. A batch in trouble stops neither the next nor the report; StageFailed is raised at the end.
     """
     batches = discover(run_id, as_of, wanted, batch_size, home)
     left = [{stage: threading.Event() for stage in stages.STAGES} for _ in batches]
     with Ledger(home.database_url) as ledger, Workers(home) as workers:
 
-        def walk(n: int) -> str | None:
+        def walk(n: int) -> Exception | None:
             try:
                 for name in stages.STAGES:
                     if n:
                         left[n - 1][name].wait()
                     progress(running.run(name, home, ledger, batches[n], workers))
                     left[n][name].set()
-            except (StageFailed, NoRoom, code.CodeChanged) as e:
-                return str(e)
+            except Exception as e:  # whatever it is: its records bear the cause, and the report tells it
+                return e
             finally:
                 for gone in left[n].values():
                     gone.set()
             return None
 
         with ThreadPoolExecutor(_BATCHES_AT_ONCE) as threads:
-            trouble = [t for t in threads.map(walk, range(len(batches))) if t is not None]
+            failed = [e for e in threads.map(walk, range(len(batches))) if e is not None]
         night = _finish(home, ledger, run_id, as_of)
+    trouble = [str(e) if isinstance(e, StageFailed) else f"{cause_of(e)}  {type(e).__name__}: {e}" for e in failed]
     try:
         anchor(as_of, home)
     except (BotoCoreError, ClientError) as e:
         trouble.append(f"链头未能签名入库，下一次运行补上 / the chain's head is not stored, the next run does it: {e}")
     if trouble:
-        raise StageFailed("\n".join(trouble))
+        raise StageFailed("\n".join(trouble)) from next(iter(failed), None)
     _whole(night)
     return night
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -19,7 +18,8 @@ from ingest.ledger import Ledger
 from ingest.ledger.tables import held_decision, record, record_finding
 from ingest.model import State
 
-_CHUNK = 2000  # rows looked through at a time where a cause is asked for
+_STANDING = held_decision.c.status.in_((PROPOSED, DECIDED))
+_STOPS = (Severity.REJECT.value, Severity.HOLD.value)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -98,6 +98,7 @@ class Sent:
 
     id: str
     entered: int
+    entered_on: str
     agency: str
     case_no: str | None
     delivery: str
@@ -117,32 +118,33 @@ _HELD = (
 
 def causes(ledger: Ledger, user: User) -> list[Cause]:
     """The held records by cause, the largest first. A record that asks several things counts with each."""
-    decided: set[str] = set()
+    holds = record_finding.c.severity == Severity.HOLD.value
+    asked = (
+        sa.select(record_finding.c.code, record.c.agency, sa.func.count().label("records"),
+                  sa.func.min(record.c.updated_at).label("oldest"))
+        .join(record_finding, record_finding.c.entered == record.c.entered)
+        .where(*_mine(user, State.HELD), holds)
+        .group_by(record_finding.c.code, record.c.agency)
+    )  # fmt: skip
+    pending = (
+        sa.select(record_finding.c.code, sa.func.count(record.c.id.distinct()))
+        .join(record, record.c.entered == record_finding.c.entered)
+        .join(held_decision, held_decision.c.record_id == record.c.id)
+        .where(*_mine(user, State.HELD), holds, _STANDING)
+        .group_by(record_finding.c.code)
+    )
     with ledger.read() as conn:
-        rows = conn.execute(
-            sa.select(record.c.id, record.c.agency, record.c.updated_at, record.c.findings).where(
-                *_mine(user, State.HELD)
-            )
-        ).all()
-        decided.update(
-            conn.execute(
-                sa.select(held_decision.c.record_id).where(held_decision.c.status.in_((PROPOSED, DECIDED)))
-            ).scalars()
-        )
-    number: Counter[str] = Counter()
-    answered: Counter[str] = Counter()
-    oldest: dict[str, str] = {}
-    agencies: dict[str, Counter[str]] = {}
-    for row in rows:
-        for code in _holding(row.findings):
-            number[code] += 1
-            answered[code] += row.id in decided
-            oldest[code] = min(oldest.get(code, row.updated_at), row.updated_at)
-            agencies.setdefault(code, Counter())[row.agency] += 1
-    return [
-        Cause(code, count, answered[code], oldest[code], tuple(agencies[code].most_common()), ask(code))
-        for code, count in sorted(number.items(), key=lambda item: (-item[1], item[0]))
-    ]
+        found = conn.execute(asked).all()
+        decided: dict[str, int] = {row[0]: row[1] for row in conn.execute(pending)}
+    by_code: dict[str, list[Any]] = {}
+    for row in found:
+        by_code.setdefault(row.code, []).append(row)
+    out = [
+        Cause(code, sum(r.records for r in rows), decided.get(code, 0), min(r.oldest for r in rows),
+              tuple(sorted(((r.agency, r.records) for r in rows), key=lambda pair: (-pair[1], pair[0]))), ask(code))
+        for code, rows in by_code.items()
+    ]  # fmt: skip
+    return sorted(out, key=lambda cause: (-cause.records, cause.code))
 
 
 def waiting(
@@ -151,7 +153,7 @@ def waiting(
     """The records held by one cause, in the order in which they came."""
     key = decode(after, int)
     with ledger.read() as conn:
-        found = list(_some(_held_by(conn, user, cause, agency, int(key[0]) if key else 0), size + 1))
+        found = conn.execute(_held_by(user, cause, agency, int(key[0]) if key else 0).limit(size + 1)).all()
         standing = _standing(conn, [row.id for row in found])
     rows = [(_waiting(row, standing.get(row.id)), int(row.entered)) for row in found]
     cut = part(rows, lambda one: (one[1],), after=after, size=size)
@@ -160,15 +162,10 @@ def waiting(
 
 def every(ledger: Ledger, user: User, cause: str, agency: str | None, most: int) -> list[Waiting]:
     """Up to ``most`` undecided records held by one cause: what “all of them” means when somebody decides about all."""
+    standing = sa.select(held_decision.c.record_id).where(_STANDING)
     with ledger.read() as conn:
-        out: list[Waiting] = []
-        rows = iter(_held_by(conn, user, cause, agency, 0))
-        while chunk := list(_some(rows, _CHUNK)):
-            standing = _standing(conn, [row.id for row in chunk])
-            out += [_waiting(row, None) for row in chunk if row.id not in standing]
-            if len(out) >= most:
-                break
-    return out[:most]
+        rows = conn.execute(_held_by(user, cause, agency, 0).where(record.c.id.not_in(standing)).limit(most))
+        return [_waiting(row, None) for row in rows]
 
 
 def some(ledger: Ledger, user: User, ids: list[str]) -> list[Waiting]:
@@ -181,7 +178,7 @@ def some(ledger: Ledger, user: User, ids: list[str]) -> list[Waiting]:
 
 def decisions(ledger: Ledger, user: User, most: int = 200) -> list[Decision]:
     """Decisions that are not carried out yet, those to be confirmed first, then oldest first."""
-    wanted: list[sa.ColumnElement[bool]] = [held_decision.c.status.in_((PROPOSED, DECIDED))]
+    wanted: list[sa.ColumnElement[bool]] = [_STANDING]
     if user.agency is not None:
         wanted.append(record.c.agency == user.agency)
     query = (
@@ -201,13 +198,12 @@ def decisions(ledger: Ledger, user: User, most: int = 200) -> list[Decision]:
 
 def refusals(ledger: Ledger, user: User, since: str, agency: str | None = None) -> list[Refusal]:
     """What was sent back since a day (YYYY-MM-DD), by cause and agency, the most frequent first."""
-    rejecting = [code for code, row in table().items() if row["severity"] in (Severity.REJECT, Severity.HOLD)]
     query = (
         sa.select(record_finding.c.code, record.c.agency, sa.func.count().label("records"),
                   sa.func.min(record.c.entered_on).label("first"), sa.func.max(record.c.entered_on).label("last"))
         .select_from(record)
         .join(record_finding, record_finding.c.entered == record.c.entered)
-        .where(*_sent_back(user, since, agency), record_finding.c.code.in_(rejecting))
+        .where(*_sent_back(user, since, agency), record_finding.c.severity.in_(_STOPS))
         .group_by(record_finding.c.code, record.c.agency)
         .order_by(sa.desc("records"), record_finding.c.code, record.c.agency)
     )  # fmt: skip
@@ -221,23 +217,24 @@ def sent_back(
 ) -> Part[Sent]:  # fmt: skip
     """The rejected records since a day, newest first."""
     wanted = _sent_back(user, since, agency)
-    if (key := decode(after, int)) is not None:
-        wanted.append(record.c.entered < int(key[0]))
+    order = (record.c.entered_on, record.c.entered)
+    if (key := decode(after, str, int)) is not None:
+        wanted.append(sa.tuple_(*order) < sa.tuple_(*map(sa.literal, key)))
     query = sa.select(
-        record.c.id, record.c.entered, record.c.agency, record.c.case_no, record.c.delivery, record.c.version,
+        record.c.id, record.c.entered, record.c.entered_on, record.c.agency, record.c.case_no, record.c.delivery, record.c.version,
         record.c.as_of, record.c.findings, record.c.receipt_code, record.c.receipt_at,
         record.c.applicant_keys,
-    ).order_by(record.c.entered.desc()).limit(size + 1)  # fmt: skip
+    ).order_by(*(column.desc() for column in order)).limit(size + 1)  # fmt: skip
     if code is not None:
         query = query.join(record_finding, record_finding.c.entered == record.c.entered)
         wanted.append(record_finding.c.code == code)
     with ledger.read() as conn:
         rows = [
-            Sent(r.id, r.entered, r.agency, r.case_no, r.delivery, r.version, r.as_of, _stopping(r.findings), r.receipt_code,
+            Sent(r.id, r.entered, r.entered_on, r.agency, r.case_no, r.delivery, r.version, r.as_of, _stopping(r.findings), r.receipt_code,
                  r.receipt_at, r.applicant_keys)
             for r in conn.execute(query.where(*wanted))
         ]  # fmt: skip
-    return part(rows, lambda row: (row.entered,), after=after, size=size)
+    return part(rows, lambda row: (row.entered_on, row.entered), after=after, size=size)
 
 
 # ------------------------------------------------------------------------------------------------ the parts of these
@@ -250,41 +247,22 @@ def _mine(user: User, state: State, agency: str | None = None) -> list[sa.Column
 
 
 def _sent_back(user: User, since: str, agency: str | None) -> list[sa.ColumnElement[bool]]:
-    """Rejected since a day. The first record of these days bounds the walk along (state, entered), so that the years before are not
-    looked through."""
-    one = record.alias("one")
-    first = sa.select(sa.func.min(one.c.entered)).where(one.c.entered_on >= since).scalar_subquery()
-    return [*_mine(user, State.REJECTED, agency), record.c.entered_on >= since, record.c.entered >= first]
+    return [*_mine(user, State.REJECTED, agency), record.c.entered_on >= since]
 
 
-def _holding(findings: list[Mapping[str, Any]]) -> set[str]:
-    """The codes that hold a record, from its stored findings: thousands of rows are counted, and none needs its words for that."""
-    return {f["code"] for f in findings if f["severity"] == Severity.HOLD}
-
-
-def _held_by(conn: Connection, user: User, cause: str, agency: str | None, after: int) -> Iterator[Any]:
-    """Rows held by a cause, in the order of entry. That a finding holds is told by its record alone, not by its code."""
-    query = (
+def _held_by(user: User, cause: str, agency: str | None, after: int) -> sa.Select[Any]:
+    """The records held by a cause, in the order of entry. That a finding holds is told by its record, not by its code."""
+    return (
         sa.select(*_HELD)
         .join(record_finding, record_finding.c.entered == record.c.entered)
-        .where(*_mine(user, State.HELD, agency), record_finding.c.code == cause, record.c.entered > after)
+        .where(*_mine(user, State.HELD, agency), record_finding.c.code == cause, record.c.entered > after,
+               record_finding.c.severity == Severity.HOLD.value)
         .order_by(record.c.entered)
-        .execution_options(yield_per=200)
-    )
-    return (row for row in conn.execute(query) if cause in _holding(row.findings))
-
-
-def _some(rows: Iterator[Any], most: int) -> Iterator[Any]:
-    for _, row in zip(range(most), rows, strict=False):
-        yield row
+    )  # fmt: skip
 
 
 def _standing(conn: Connection, ids: list[str]) -> dict[str, Mapping[str, Any]]:
-    rows = conn.execute(
-        sa.select(held_decision).where(
-            held_decision.c.record_id.in_(ids), held_decision.c.status.in_((PROPOSED, DECIDED))
-        )
-    )
+    rows = conn.execute(sa.select(held_decision).where(held_decision.c.record_id.in_(ids), _STANDING))
     return {row.record_id: dict(row._mapping) for row in rows}
 
 

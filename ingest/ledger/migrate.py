@@ -33,11 +33,11 @@ def head() -> str:
     return revision
 
 
-def upgrade(engine: Engine) -> None:
-    """Bring the database behind ``engine`` to the newest revision."""
+def upgrade(engine: Engine, revision: str = "head") -> None:
+    """Bring the database behind ``engine`` to the newest revision, or up to a named one."""
     if current(engine) == head():
         return
     with engine.begin() as conn:
         cfg = config()
         cfg.attributes["connection"] = conn
-        command.upgrade(cfg, "head")
+        command.upgrade(cfg, revision)

@@ -35,6 +35,7 @@ WRITTEN = frozenset(FIELDS) | {"title_masked", "applicant_keys", "findings"}  # 
 LONGEST = 100  # characters of one term; what is longer is no number and no title
 _LINE = 4000  # characters of one field that are searched
 _MASK = "*"
+_GRAVITY = ("info", "remark", "hold", "reject")
 _KEY_SIGN, _KEY_SIGNS = "~", str.maketrans("0123456789abcdef", "!#$&()+,-./:;<=>")  # so that no text finds a digest
 
 # PostgreSQL: record_search(entered primary key, line, grams tsvector); SQLite: an FTS5 table of the same, by rowid
@@ -166,9 +167,9 @@ def following(conn: Connection) -> int:
 def _write(conn: Connection, rows: Sequence[Mapping[Any, Any]]) -> None:
     entered = [{"entered": row["entered"]} for row in rows]
     codes = [
-        {"code": code, "entered": row["entered"]}
+        {"code": code, "entered": row["entered"], "severity": severity}
         for row in rows
-        for code in sorted({f["code"] for f in row["findings"]})
+        for code, severity in sorted(_gravest(row["findings"]).items())
     ]
     gone = sa.delete(record_finding).where(record_finding.c.entered == sa.bindparam("entered"))
     if entered:
@@ -181,6 +182,13 @@ def _write(conn: Connection, rows: Sequence[Mapping[Any, Any]]) -> None:
         )
     if codes:
         conn.execute(sa.insert(record_finding), codes)
+
+
+def _gravest(findings: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    out: dict[str, str] = {}
+    for f in findings:
+        out[f["code"]] = max(out.get(f["code"], "info"), f["severity"], key=_GRAVITY.index)
+    return out
 
 
 _PUT = {

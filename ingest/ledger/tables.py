@@ -137,7 +137,9 @@ record = Table(
     Index("record_natures", "agency", "entered_on", "state", "natures", "payload_bytes"),
     Index("record_archival_code", "archival_code", "state"),
     Index("record_entered", "entered", unique=True),
-    Index("record_state", "state", "entered", "entered_on", "agency"),  # the last two for the queues of the desk
+    Index("record_state", "state", "entered"),
+    # the queues of the desk are counted along it
+    Index("record_state_day", "state", "entered_on", "entered", "agency", "updated_at"),
     Index("record_agency", "agency", "entered"),
     Index("record_matter", "matter_code", "entered"),
     Index("record_entered_on", "entered_on", "entered"),
@@ -158,7 +160,8 @@ record_finding = Table(
     metadata,
     Column("code", String(60), primary_key=True),
     Column("entered", BigInteger, primary_key=True, autoincrement=False),  # record.entered
-    Index("record_finding_entered", "entered"),
+    Column("severity", String(10)),  # the gravest with which this record has it
+    Index("record_finding_entered", "entered", "severity", "code"),
 )
 
 # A search that somebody keeps under a name.

@@ -7,6 +7,8 @@ import datetime as dt
 import json
 import shutil
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -62,6 +64,36 @@ def test_the_store_away_is_told_tried_with_one_record_then_with_all_and_over(
     capsys.readouterr()
     assert main(["rerun", "cause", "STORE-AWAY", "--now", *WHO, *at]) == 1
     assert list((few.home.root / "reports" / "nights").glob("*/night.xlsx"))
+
+
+def test_a_wrong_configuration_leaves_records_undone_and_its_page_leads_out(
+    few: NightHome,
+) -> None:
+    path = few.home.config / "agencies.json"
+    before = path.read_text("utf-8")
+    registry = json.loads(before)
+    for entry in registry["agencies"]:
+        entry["transfer_level"] = "village"
+    path.write_text(json.dumps(registry), "utf-8")
+    with pytest.raises(StageFailed, match="CONFIGURATION"):
+        few.run()
+    (incident,) = incidents(few.home, OPEN)
+    assert (incident["what"], incident["subject"]) == ("RUN-UNDONE", "CONFIGURATION")
+
+    def guidang(*words: str) -> str:
+        """A command of its own: a process reads the registry once."""
+        called = [str(Path(sys.executable).with_name("guidang")), *words, "--home", str(few.home.root)]
+        return subprocess.run(called, check=True, capture_output=True, text=True).stdout
+
+    told = guidang("rerun", "list")
+    assert "CONFIGURATION" in told and "transfer_level" in told and "docs/configuration.md" in told
+    path.write_text(before, "utf-8")
+    one, *others = [r["id"] for r in few.records()]
+    guidang("rerun", "record", one, "--now", *WHO)
+    assert {r["id"]: r["state"] for r in few.records()} == {one: "acknowledged", **dict.fromkeys(others, "checked")}
+    assert open_codes(few) == {"RUN-UNDONE"}  # of the others
+    guidang("rerun", "cause", "CONFIGURATION", "--now", *WHO)
+    assert {r["state"] for r in few.records()} == {"acknowledged"} and open_codes(few) == set()
 
 
 def test_code_under_another_contract_is_told_and_taken_afresh_with_the_same_numbers(

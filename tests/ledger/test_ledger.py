@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from ingest.findings import Finding
+from ingest.findings import Finding, Severity
 from ingest.held.decide import decide
 from ingest.held.listing import waiting
 from ingest.held.questions import Action
 from ingest.held.release import release_held
 from ingest.ledger import Ledger, chain, migrate
-from ingest.ledger.tables import event, metadata
+from ingest.ledger.tables import event, metadata, record_finding
 from ingest.model import State
 from ingest.report import report
 from ingest.settings import Home
@@ -156,3 +156,20 @@ def test_a_held_record_is_decided_on_and_goes_on(filled: Ledger, tmp_path: Path)
     assert waiting(filled) == []
     with filled.read() as conn:
         assert list(chain.verify(conn)) == []
+
+
+def test_a_ledger_of_an_earlier_release_is_told_how_grave_its_findings_are(url: str) -> None:
+    found = [Finding("RCV-NO-FILES", severity=s).as_json() for s in (Severity.REMARK, Severity.HOLD)]
+    with Ledger(url) as ledger:
+        migrate.upgrade(ledger._engine, "0021")
+        before = sa.MetaData()
+        with ledger._engine.begin() as conn:
+            before.reflect(conn, only=["batch", "record", "record_finding"])
+            conn.execute(sa.insert(before.tables["batch"]).values(id="b", run_id="r", as_of=AS_OF, created_at=AS_OF))
+            old = rows("r1")[0] | {"batch_id": "b", "position": 0, "state": "held", "as_of": AS_OF, "failures": 0, "updated_at": AS_OF,
+                                   "entered": 7, "entered_on": "2026-11-20"}  # fmt: skip
+            conn.execute(sa.insert(before.tables["record"]).values(**old, findings=found))
+            conn.execute(sa.insert(before.tables["record_finding"]).values(code="RCV-NO-FILES", entered=7))
+        ledger.upgrade()
+        with ledger.read() as conn:
+            assert [tuple(r) for r in conn.execute(sa.select(record_finding))] == [("RCV-NO-FILES", 7, "hold")]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from ingest.findings import Finding
+from ingest.findings import Finding, Severity
 from ingest.ledger import Ledger, search
 from ingest.ledger.search import Term
 from ingest.ledger.tables import record, record_finding
@@ -144,15 +144,16 @@ def test_no_persons_name_is_in_the_ledger_but_in_its_title(filled: Ledger) -> No
 
 
 def test_codes_of_findings_follow_the_findings(filled: Ledger) -> None:
-    def codes() -> list[tuple[str, int]]:
+    def codes() -> list[tuple[str, int, str]]:
         with filled.read() as conn:
             return [tuple(r) for r in conn.execute(sa.select(record_finding))]
 
-    assert codes() == [("RCV-FILE-EXTRA", 2)]
+    assert codes() == [("RCV-FILE-EXTRA", 2, "reject")]
+    twice = [Finding("RCV-NO-FILES", severity=s) for s in (Severity.REMARK, Severity.HOLD, Severity.INFO)]
     with filled.begin() as tx:
-        tx.move("r2", [State.FILED], State.HELD, "held", findings=[Finding("RCV-NO-FILES").as_json()])
+        tx.move("r2", [State.FILED], State.HELD, "held", findings=[f.as_json() for f in twice])
         tx.move("r2", [State.HELD], State.HELD, "held", title="另一题名", title_masked=None)
-    assert codes() == [("RCV-NO-FILES", 2)]
+    assert codes() == [("RCV-NO-FILES", 2, "hold")]
     assert find(filled, Term("食品经营")) == [] and find(filled, Term("另一题名")) == ["r2"]
 
 
