@@ -129,7 +129,7 @@ def _pages(records: int) -> Iterator[tuple[str, str, dict[str, str]]]:
     yield "finding with a word", "/records?finding=FIL-UNSCHEDULED&q=食品经营", {}
     yield "one night", "/records?came_from=2024-03-01&came_to=2024-03-01", {}
     yield "a year by closing day", "/records?closed_from=2024-01-01&closed_to=2024-12-31", {}
-    yield "a matter", "/records?matter=11440100FAKE00003344011600000", {}
+    yield "a matter", "/records?matter=11440100FAKE0000334401160000000", {}
     yield (
         "all conditions at once",
         f"/records?q=食品经营&agency={AGENCIES[3]}&state=acknowledged&came_from=2024-02-01&came_to=2024-06-30",

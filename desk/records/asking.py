@@ -21,6 +21,7 @@ _LONGEST = 200  # characters of one field
 _DAYS = ("came_from", "came_to", "closed_from", "closed_to")
 _BY_BEGINNING = ("case_no", "archival_code", "electronic_record_code", "matter", "title")
 _COLUMN = {"matter": "matter_code"}
+_MATTER = 31  # characters of a whole 实施编码
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -96,6 +97,7 @@ class Understood:
     terms: tuple[Term, ...]
     codes: tuple[str, ...]  # of findings, all of them
     nothing: bool = False
+    matters: tuple[str, ...] = ()  # 实施编码, one of them: a whole one is no beginning of others
 
 
 def understand(asked: Asked, digest: Callable[[str], str]) -> Understood:
@@ -103,6 +105,7 @@ def understand(asked: Asked, digest: Callable[[str], str]) -> Understood:
     any other is looked for in all numbers and titles, and as an applicant."""
     terms: list[Term] = []
     codes = [asked.finding.upper()] if asked.finding else []
+    matters: tuple[str, ...] = ()
     words = asked.q.split()[:_WORDS]
     for word in words:
         if word.upper() in findings.table():
@@ -111,7 +114,9 @@ def understand(asked: Asked, digest: Callable[[str], str]) -> Understood:
             terms.append(Term(word, keys=(digest(word),) if applicant.plain(word) else ()))
     for name in _BY_BEGINNING:
         if value := getattr(asked, name):
-            if name == "title":
+            if name == "matter" and len(value) == _MATTER:
+                matters = tuple(dict.fromkeys((value, value.upper())))
+            elif name == "title":
                 terms += [Term(word, "title") for word in value.split()[:_WORDS]]
             else:
                 terms.append(Term(value, _COLUMN.get(name, name)))
@@ -121,7 +126,7 @@ def understand(asked: Asked, digest: Callable[[str], str]) -> Understood:
     good = tuple(term for term in terms if not term.empty)
     hopeless = any(term.empty and term.field is None and not term.text for term in terms)  # nobody bears that
     nothing = hopeless or (len(good) < len(terms) and not good)
-    return Understood(asked, good, tuple(dict.fromkeys(codes)), nothing)
+    return Understood(asked, good, tuple(dict.fromkeys(codes)), nothing, matters)
 
 
 def _plain(text: str) -> str:

@@ -179,6 +179,8 @@ def _asked(
     for code in what.codes:
         held = record_finding.alias()
         source = source.join(held, sa.and_(held.c.entered == record.c.entered, held.c.code == code))
+    if what.matters:
+        where.append(record.c.matter_code.in_(what.matters))
     if asked.state:
         where.append(record.c.state == asked.state)
     for column, first, last in (

@@ -19,6 +19,7 @@ from ingest.model import State
 
 SECRET = bytes(32)
 ANNA = User("anna", Role.ARCHIVIST)
+MATTER = "00FAKE0021A34401160010"  # the end of each matter's code
 FIELDS = (
     "q",
     "case_no",
@@ -61,7 +62,7 @@ def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
                     found = [Finding("RCV-FILE-EXTRA")] if n % 3 == 0 else [Finding("RCV-NEW-VERSION")]
                     tx.move(row["id"], [State.LISTED], State.REJECTED if n % 3 == 0 else State.ACKNOWLEDGED, "checked",
                             findings=[f.as_json() for f in found], case_no=f"C{night}{n:04d}", title=title,
-                            closed_on=f"2026-11-{10 + night}", matter_code=f"11440100{n % 5}",
+                            closed_on=f"2026-11-{10 + night}", matter_code=f"11440100{n % 5}{MATTER}",
                             archival_code=None if n % 3 == 0 else f"T001-ZY·XK·2026·D30-{night}{n:04d}",
                             **applicant.columns({"case": case, "record": {"title": title}}, SECRET))  # fmt: skip
         yield ledger
@@ -102,6 +103,11 @@ def test_parts_are_whole_and_in_order_under_every_condition(ledger: Ledger) -> N
     assert ids(ledger, closed_to="2026-11-10", matter="114401000") == [
         i for i in everything[80:] if int(i[3:]) % 5 == 0
     ]
+    whole = f"114401003{MATTER}"
+    assert (
+        ids(ledger, matter=whole) == ids(ledger, matter=whole.lower()) == [i for i in everything if int(i[3:]) % 5 == 3]
+    )
+    assert ids(ledger, matter=whole[:-1] + "1") == []
     assert ids(ledger, archival_code="T001-ZY·XK·2026·D30-1") == [i for i in everything[40:80] if i not in third]
     assert ids(ledger, q="C10007") == ["r1x7"]
     assert ids(ledger, applicant="测试甲丑") == [i for i in everything[40:80] if int(i[3:]) % 10]
