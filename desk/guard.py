@@ -152,7 +152,11 @@ class Limiter:
 def limit(request: Request, rate: limits.RateLimitItem, *of: str) -> None:
     """Count one request; 429 when there were too many."""
     if not request.app.state.limiter.take(rate, *of):
-        raise HTTPException(429, "请求过于频繁，请稍后再试 / too many requests: wait a little")
+        raise too_many()
+
+
+def too_many() -> HTTPException:
+    return HTTPException(429, "请求过于频繁，请稍后再试 / too many requests: wait a little")
 
 
 def rate(text: str, name: str) -> Callable[[Request], None]:

@@ -49,6 +49,12 @@ def test_a_session_from_login_to_logout(server: DeskClient) -> None:
     assert server.get("/records").status_code == 303, "a copied cookie is worth nothing after logging out"
 
 
+def test_who_knows_the_password_gets_in_however_many_come_from_one_address(server: DeskClient) -> None:
+    for _ in range(30):
+        assert log_in(server).status_code == 303
+        assert server.submit("/logout").status_code == 303
+
+
 def test_wrong_names_and_passwords_are_told_alike_and_only_so_often(server: DeskClient) -> None:
     wrong = [log_in(server, "auditor", "x"), log_in(server, "nobody", "x")]
     assert [w.status_code for w in wrong] == [401, 401]
