@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from browser_house import House, Person
 from browser_terminal import Terminal
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from ingest.servers.ports import Ports, variable
 from ingest.settings import Home
@@ -39,6 +39,7 @@ def chromium() -> Iterator[Browser]:
         pytest.skip("没有 Chromium / no Chromium: apt-get install chromium fonts-noto-cjk, or make test-browser")
     with sync_playwright() as playwright:
         sandbox = ("--no-sandbox",) if os.geteuid() == 0 else ()
+        expect.set_options(timeout=20_000)  # another worker's tests load the machine meanwhile
         browser = playwright.chromium.launch(executable_path=_CHROMIUM, args=[*_QUIET, *sandbox])
         yield browser
         browser.close()

@@ -92,7 +92,7 @@ def test_the_operators_day_inside_airflow(person: Persons) -> None:
     expect(desk.locator("input[name=action]")).to_have_count(0)
     page.goto(one.house.airflow + "/dags/nightly_ingest/runs")
     page.locator("a[href*='/runs/manual']").first.click()
-    page.get_by_role("link", name=re.compile("归档|夜报")).last.click()
+    page.locator("a[href$='/plugin/night']").click()
     tab = one.desk_frame()
     expect(tab.locator(".cards")).to_contain_text("已归档")
 
