@@ -62,9 +62,10 @@ def fill(ledger: Ledger, count: int, secret: bytes) -> None:
             "INSERT INTO run (id, lane, as_of, code, begun_at, ended_at, undone)"
             " SELECT DISTINCT run_id, lane, as_of, 'bench', as_of, as_of, 0 FROM batch"
         ))  # fmt: skip
-    with ledger.read() as conn:  # as autovacuum leaves it
-        conn.rollback()
-        conn.execution_options(isolation_level="AUTOCOMMIT").execute(sa.text("VACUUM ANALYZE"))
+    engine = sa.create_engine(ledger.url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as conn:
+        conn.execute(sa.text("VACUUM ANALYZE"))  # as autovacuum leaves it
+    engine.dispose()
 
 
 def _copy_in(cursor: Any, table: str, rows: Iterator[Mapping[str, Any]]) -> None:

@@ -53,6 +53,17 @@ class Person:
         # a refusal that a test asks for is logged by the browser too, with its status
         assert not [text for text in self.wrong if not re.search(r"status of 4\d\d", text)], self.wrong
 
+    def say(self, zh: str, en: str) -> str:
+        """What a page says in this person's language."""
+        return zh if self.language == "zh" else en
+
+    def at_the_desk(self, where: str) -> Page | Frame:
+        """The desk's first page: ``alone``, or in its frame inside ``airflow``."""
+        if where == "alone":
+            return self.enter_desk()
+        self.enter_airflow()
+        return self.desk_in_airflow()
+
     # -------------------------------------------------------------------------------------------- alone
 
     def enter_desk(self, path: str = "/") -> Page:
