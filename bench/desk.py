@@ -9,6 +9,7 @@ over HTTP: the first answer (cold for that page) and the median of the repeats, 
 from __future__ import annotations
 
 import argparse
+import datetime as dt
 import os
 import statistics
 import sys
@@ -24,7 +25,7 @@ import httpx
 import uvicorn
 from fastapi import Request
 
-from bench.desk_records import AGENCIES, fill
+from bench.desk_records import AGENCIES, fill, first_night
 from desk.app import create_app
 from desk.roles import Role, User
 from ingest.ledger import Ledger
@@ -102,6 +103,8 @@ class _Server:
 def _pages(records: int) -> Iterator[tuple[str, str, dict[str, str]]]:
     """What is asked for: name, path, headers."""
     n = records // 2
+    begin = first_night(records)
+    day, month, half = (begin + dt.timedelta(days=n) for n in (20, 30, 100))
     record_id = f"{n:024x}"
     own = {"x-agency": AGENCIES[3]}
     yield "tonight", "/", {}
@@ -110,14 +113,14 @@ def _pages(records: int) -> Iterator[tuple[str, str, dict[str, str]]]:
     yield "newest records", "/records", {}
     yield "newest records, a producer's", "/records", own
     yield "case number, its end", f"/records?q={n:07d}", {}
-    yield "档号 whole", f"/records?q=T003-ZY·XK·2024·D30-{n:07d}", {}
-    yield "档号 beginning", "/records?archival_code=T003-ZY·XK·2024·D30-00", {}
+    yield "档号 whole", f"/records?q=D30-{n:07d}", {}
+    yield "档号 beginning", f"/records?archival_code=T003-ZY·XK·{day.year}·D30-00", {}
     yield "case number, a beginning that many have", "/records?case_no=11440100FAKE", {}
     yield "title, a common word (10 %)", "/records?q=食品经营", {}
     yield "title, in every record", "/records?q=办件", {}
     yield "title, one character", "/records?q=许", {}
     yield "title, nothing like it", "/records?q=核电站", {}
-    yield "three words", "/records?q=测试餐饮 食品经营 2024", {}
+    yield "three words", f"/records?q=测试餐饮 食品经营 {day.year}", {}
     yield "a common word, a producer's", "/records?q=食品经营", own
     yield "a common word, held ones", "/records?q=食品经营&state=held", {}
     yield "an applicant by name", "/records?applicant=赵甲乙", {}
@@ -127,20 +130,24 @@ def _pages(records: int) -> Iterator[tuple[str, str, dict[str, str]]]:
     yield "finding, in most records", "/records?finding=SIG-TIME-CLAIMED-ONLY", {}
     yield "finding, in few", "/records?finding=FIL-UNSCHEDULED", {}
     yield "finding with a word", "/records?finding=FIL-UNSCHEDULED&q=食品经营", {}
-    yield "one night", "/records?came_from=2024-03-01&came_to=2024-03-01", {}
-    yield "a year by closing day", "/records?closed_from=2024-01-01&closed_to=2024-12-31", {}
+    yield "one night", f"/records?came_from={day}&came_to={day}", {}
+    yield "half a year by closing day", f"/records?closed_from={begin}&closed_to={half}", {}
     yield "a matter", "/records?matter=11440100FAKE0000334401160000000", {}
     yield (
         "all conditions at once",
-        f"/records?q=食品经营&agency={AGENCIES[3]}&state=acknowledged&came_from=2024-02-01&came_to=2024-06-30",
+        f"/records?q=食品经营&agency={AGENCIES[3]}&state=acknowledged&came_from={month}&came_to={half}",
         {},
     )
     yield "one record", f"/records/{record_id}", {}
     yield "held", "/queues/held", {}
+    yield "held, by one cause", "/queues/held?cause=FIL-UNSCHEDULED", {}
     yield "rejected", "/queues/rejected", {}
+    yield "rejected in a year", "/queues/rejected?days=365", {}
+    yield "rejected in a year, a producer's", "/queues/rejected?days=365", own
     yield "schedules", "/schedules", {}
     yield "inspection", "/inspection", {}
-    yield "numbers", "/numbers", {}
+    yield "numbers, before they are counted", "/numbers", {}
+    yield "numbers, counted", "/numbers?counted=1", {}
 
 
 def _time(address: str, name: str, path: str, headers: dict[str, str], repeat: int) -> int:

@@ -37,8 +37,14 @@ _GROUP = 20_000
 _NIGHT = 5_000  # records
 
 
+def first_night(count: int) -> dt.date:
+    """The night of the first of ``count`` records: the last ones came yesterday."""
+    return dt.date.today() - dt.timedelta(days=-(-count // _NIGHT))
+
+
 def fill(ledger: Ledger, count: int, secret: bytes) -> None:
     """Fill an empty ledger on PostgreSQL; indexes are made again at the end, as after any bulk load."""
+    first_day = first_night(count)
     with ledger.begin() as tx:
         indexes = [
             i for t in (record, record_finding, event, number, copy) for i in t.indexes if i.name != "record_entered"
@@ -49,7 +55,7 @@ def fill(ledger: Ledger, count: int, secret: bytes) -> None:
         raw: Any = tx.conn.connection.dbapi_connection
         with raw.cursor() as cursor:
             for first in range(1, count + 1, _GROUP):
-                made = [_one(n, secret) for n in range(first, min(first + _GROUP, count + 1))]
+                made = [_one(n, secret, first_day) for n in range(first, min(first + _GROUP, count + 1))]
                 _copy_in(cursor, batch.name, _batches(made))
                 for table in (record, record_finding, event, number, copy):
                     _copy_in(cursor, table.name, (row for one in made for row in one[table.name]))
@@ -90,10 +96,10 @@ def _batches(made: list[dict[str, list[dict[str, Any]]]]) -> Iterator[dict[str, 
                    "created_at": row["as_of"], "lane": "night"}  # fmt: skip
 
 
-def _one(n: int, secret: bytes) -> dict[str, list[dict[str, Any]]]:
+def _one(n: int, secret: bytes, first_day: dt.date) -> dict[str, list[dict[str, Any]]]:
     """The rows of record ``n``, by table."""
     rng = random.Random(n)
-    night = dt.date(2024, 1, 1) + dt.timedelta(days=(n - 1) // _NIGHT)
+    night = first_day + dt.timedelta(days=(n - 1) // _NIGHT)
     at = f"{night}T01:00:00+08:00"
     record_id, agency, matter = f"{n:024x}", rng.choice(AGENCIES), rng.randrange(len(_MATTERS))
     state = rng.choice(_STATES)

@@ -61,6 +61,7 @@ def test_main_pages_are_right_for_everybody(person: Persons, language: str, widt
 
 def test_a_newcomer_finds_why_a_record_was_rejected_and_a_manifest(person: Persons, house: House) -> None:
     """From what `make run` prints: four clicks each, after the login."""
+    assert "结果与预期一致" in house.said
     printed = re.search(r"http://127\.0\.0\.1:\d+/\S*desk\S*", house.said)
     assert printed, house.said[-3000:]
     one = person("admin")

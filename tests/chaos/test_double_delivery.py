@@ -31,7 +31,7 @@ from sip.commit import commit_key
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 WORKERS, KILLS = 16, 6
-TOTAL = int(os.environ.get("PROOF_DELIVERIES", "200"))
+TOTAL = int(os.environ.get("PROOF_DELIVERIES", "100"))
 
 
 @pytest.fixture
