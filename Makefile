@@ -57,7 +57,8 @@ clean: stop ## 停止服务，删除数据目录 var / stop, and delete the home
 
 env: $(SYNCED) ## 只建立环境 / only make the environment
 
-lock: $(SYNCED) ## 按 pyproject.toml 更新 uv.lock / renew uv.lock
+lock: ## 按 pyproject.toml 更新 uv.lock / renew uv.lock
+	@sh tools/bootstrap.sh uv
 	@UV_PYTHON_DOWNLOADS=never .tools/bin/uv lock
 
 help: ## 本说明 / this help

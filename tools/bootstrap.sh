@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes .venv from the locked uv.lock. Needs a Python 3.11 or 3.12 with its venv module, and the package index; nothing else.
+# Makes .venv from the locked uv.lock; with the word "uv", only the tool that makes it. Needs a Python 3.11 or 3.12 with its venv module, and the package index; nothing else.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -30,6 +30,8 @@ if [ "$(.tools/bin/uv --version 2>/dev/null | cut -d' ' -f2)" != "$wanted" ]; th
     "$python" -m venv .tools
     .tools/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r tools/uv.txt
 fi
+
+[ "${1:-}" = uv ] && exit
 
 echo "按 uv.lock 建立环境 .venv（首次需几分钟）/ making .venv from uv.lock (some minutes the first time)"
 # Without compiled bytecode every one of Airflow's components takes almost three times as long to start.

@@ -14,8 +14,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import httpx
+import pypdfium2
 import pytest
 import sqlalchemy as sa
+import zxingcpp
 from botocore.exceptions import ClientError, EndpointConnectionError
 from desk_sessions import DeskClient
 from proof_home import ProofHome, forge, marked
@@ -196,11 +198,15 @@ def test_a_certificate_is_the_same_whenever_it_is_printed_and_is_confirmed_by_it
     assert auditor.get("/packages", params={"name": digest[1]}).headers["location"].endswith(digest[1])
     assert auditor.get(f"/packages/certificates/{'0' * 64}").status_code == 404
     # the text on paper names the package and the digest
-    import pypdfium2
-
     with contextlib.closing(pypdfium2.PdfDocument(one.content)) as pdf:
         words = "".join(page.get_textpage().get_text_bounded() for page in pdf).replace("\r\n", "").replace("\n", "")
+        drawn = pdf[0].render(scale=3).to_pil()
     assert row["package_sha256"] in words and digest[1] in words and "审计员甲" in words
+    # and the code on it says the same to any reader
+    (code,) = zxingcpp.read_barcodes(drawn)
+    assert code.text.splitlines()[:4] == [
+        "GUIDANG VERIFICATION 1.0", f"SHA256 {digest[1]}", f"PACKAGE {row['package_sha256']}", "OUTCOME good"
+    ]  # fmt: skip
     # altered behind the chain's back: told, and nothing of it is shown
     harmed.sql("update verification set document = replace(document, 'good', 'bad ') where digest = :d", d=digest[1])
     assert "不可信" in text_of(auditor.get(f"/packages/certificates/{digest[1]}"))
