@@ -65,6 +65,7 @@ class Running:
     def answer(self, run: str, body: dict[str, Any]) -> None:
         """As a person does: answer, and where the question comes back answer again. Airflow 3.3 takes an answer that meets the
         scheduler still busy with the parked process for a failure, and asks anew."""
+        time.sleep(3)  # nobody reads the question faster
         where = f"/api/v2/dags/{DAG}/dagRuns/{quote(run, safe='')}/taskInstances/approve/-1/hitlDetails"
 
         def done() -> bool:
