@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
-import datetime as dt
 import json
-import os
-import subprocess
-import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote
 
 import pytest
 import sqlalchemy as sa
+from served_home import ServedHome
 
 import samplenight
 from ingest.audit.repair import damaged
 from ingest.cli import main
 from ingest.ledger import Ledger
 from ingest.ledger.tables import copy, event
-from ingest.servers.api import AirflowApi, ApiError
-from ingest.servers.ports import HOST, Ports, variable
-from ingest.servers.secrets import ensure
-from ingest.settings import Home
 from ingest.store import config
 from ingest.store.config import StoreConfig
 from ingest.store.objects import ObjectStore
@@ -35,22 +24,13 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 AUDIT, DRILL = "fixity_audit", "emergency_drill"
 
 
-class Running:
-    """The servers of one home, as ``guidang servers`` starts them, with a second bucket as the other replica."""
+class TwoReplicas(ServedHome):
+    """With a second bucket as the other replica."""
 
     def __init__(self, root: Path, log: Path) -> None:
-        self.home = Home.of(root)
-        self.runs: list[tuple[str, str]] = []
-        ports, secrets = Ports.free(), ensure(root)
-        env = os.environ | {variable(name): str(port) for name, port in ports.as_dict().items()}
-        self._log = log.open("w")
-        guidang = str(Path(sys.executable).with_name("guidang"))
-        self.process = subprocess.Popen(
-            [guidang, "servers", "--home", str(root)], env=env, stdout=self._log, stderr=self._log
-        )
-        self.api = AirflowApi(f"http://{HOST}:{ports.api}", "admin", secrets.passwords["admin"])
+        super().__init__(root, log)
         self.wait(lambda: self.api.dag(AUDIT) and self.api.dag(DRILL))
-        main_store, keys = config.load(self.home), secrets.s3["admin"]
+        main_store, keys = config.load(self.home), self.secrets.s3["admin"]
         self.second = StoreConfig(main_store.endpoint, "second", keys.access_key, keys.secret_key, name="second")
         self.objects = ObjectStore(self.second)
         self.objects._s3.create_bucket(Bucket="second")
@@ -60,58 +40,21 @@ class Running:
         }))  # fmt: skip
         config.save_keys(self.home, "second", keys.access_key, keys.secret_key)
 
-    def wait(self, condition: Callable[[], Any], seconds: float = 240) -> Any:
-        deadline = time.monotonic() + seconds
-        while True:
-            assert self.process.poll() is None
-            with contextlib.suppress(Exception) if time.monotonic() < deadline else contextlib.nullcontext():
-                if found := condition():
-                    return found
-            assert time.monotonic() < deadline, f"waited in vain: {self.runs and self.states(*self.runs[-1])}"
-            time.sleep(0.3)
-
-    def trigger(self, dag: str, conf: dict[str, Any]) -> str:
-        self.api.unpause(dag)
-        now = dt.datetime.now(dt.UTC).replace(microsecond=0)
-        self.runs.append((dag, self.api.trigger(dag, conf, logical_date=now)))
-        return self.runs[-1][1]
-
-    def states(self, dag: str, run: str) -> dict[str, str | None]:
-        return {t.task_id: t.state for t in self.api.task_instances(dag, run)}
-
-    def answer(self, run: str, body: dict[str, Any]) -> None:
-        """As a person does; where the question comes back, again (Airflow 3.3 may ask anew when answered at once)."""
-        where = f"/api/v2/dags/{AUDIT}/dagRuns/{quote(run, safe='')}/taskInstances/offer/0/hitlDetails"
-
-        def done() -> bool:
-            state = self.states(AUDIT, run)["offer"]
-            if state == "awaiting_input":
-                with contextlib.suppress(ApiError):
-                    self.api._call("PATCH", where, body)
-            return state == "success"
-
-        self.wait(done)
-
-    def stop(self) -> None:
-        self.process.terminate()
-        self.process.wait(60)
-        self._log.close()
-
 
 @pytest.fixture
-def running() -> Iterator[Running]:
+def running() -> Iterator[TwoReplicas]:
     with tempfile.TemporaryDirectory(prefix="gd") as folder:  # a short path, for the store's unix sockets
         root = Path(folder) / "home"
         root.mkdir()
         samplenight.make(root, count=3, faults=())
-        servers = Running(root, Path(folder) / "log")
+        servers = TwoReplicas(root, Path(folder) / "log")
         try:
             yield servers
         finally:
             servers.stop()
 
 
-def test_damage_is_red_offered_and_repaired_by_a_person_and_a_drill_passes(running: Running) -> None:
+def test_damage_is_red_offered_and_repaired_by_a_person_and_a_drill_passes(running: TwoReplicas) -> None:
     home, at = running.home, ["--home", str(running.home.root)]
     assert main(["ingest", *at]) == 0
     with Ledger(home.database_url) as ledger, ledger.begin() as tx:
@@ -130,7 +73,7 @@ def test_damage_is_red_offered_and_repaired_by_a_person_and_a_drill_passes(runni
         assert [(d["object_key"], d["replica"]) for d in damaged(ledger)] == [(key, "second")]
     assert running.objects.digest(key)[0] != ObjectStore(config.load(home)).digest(key)[0]  # nobody said so yet
 
-    running.answer(run, {"chosen_options": ["修复 repair"], "params_input": {"reason": "巡检发现"}})
+    running.answer(AUDIT, run, "offer", "修复 repair", 0, reason="巡检发现")
     running.wait(lambda: running.states(AUDIT, run).get("repair") == "success")
     assert b"".join(running.objects.stream(key)) == whole
     with Ledger(home.database_url) as ledger:
