@@ -201,6 +201,27 @@ def test_each_role_sees_its_desk(person: Persons, name: str, language: str, wher
         expect(one.page.locator("input[name=password]")).to_be_visible()
 
 
+@LANGUAGE
+def test_a_producer_sees_its_own_agency_alone(person: Persons, house: House, language: str) -> None:
+    """Its own night, records and reasons; not a word of the others, and no package's contents."""
+    mine, *others = [agency.name for _, agency in sorted(house.home.agencies().items())]
+    auditor = person("auditor").enter_desk("/records")
+    hidden = auditor.locator("main tbody tr", has_text=others[0]).locator("a[href*='/records/']").first
+    foreign = str(hidden.get_attribute("href"))
+    one = person("producer", language)
+    page = one.enter_desk()
+    expect(page.locator("main")).to_contain_text(mine)
+    for path in PAGES.values():
+        one.go(path)
+        expect(page.locator("h1")).to_have_count(1)
+        text = page.locator("main").inner_text()
+        assert not [name for name in others if name in text], path
+    one.go("/queues/rejected")
+    page.locator("main tbody a[href*='/records/']").first.click()
+    expect(page.locator("#findings")).to_contain_text(one.say("如何整改", "what to mend"))
+    assert page.request.get(house.desk + foreign).status == 404
+
+
 def test_the_desk_is_worked_by_keyboard(person: Persons) -> None:
     """The skip link is first, focus can be seen, and the search works without a mouse."""
     one = person("auditor")
