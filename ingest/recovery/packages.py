@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ingest.model import Filing, StagedFile
+from ingest.store.marks import first_readable
 from ingest.store.objects import ObjectStore
 from sip import bagtext, commit
 from sip.container import Damaged
@@ -44,21 +45,16 @@ def marks(store: ObjectStore) -> Iterator[str]:
 
 
 def read_mark(store: ObjectStore, mark_key: str) -> dict[str, Any]:
-    """A commit mark by its key. Raises Unusable.
-
-    Where the store keeps several versions, the first that is a mark counts: deposits are conditional on a free key, so what
-    came later is a repair, which has the same bytes, or an intruder's.
-    """
-    why: Exception = KeyError(mark_key)
-    for version in store.versions(mark_key):
-        try:
-            mark = commit.read(b"".join(store.stream(mark_key, version)))
-            if commit.commit_key(mark["key"]) != mark_key:
-                raise ValueError(f"it speaks of {mark['key']}")
-            return mark
-        except (ValueError, KeyError) as e:
-            why = e
-    raise Unusable(f"{mark_key}: 不是提交标记 / no commit mark: {why}") from why
+    """A commit mark by its key; of several versions the first that is one. Raises Unusable."""
+    try:
+        if (raw := first_readable(store, mark_key)) is None:
+            raise KeyError(mark_key)
+        mark = commit.read(raw)
+        if commit.commit_key(str(mark["key"])) != mark_key:
+            raise ValueError(f"it speaks of {mark['key']}")
+    except (ValueError, KeyError) as why:
+        raise Unusable(f"{mark_key}: 不是提交标记 / no commit mark: {why}") from why
+    return mark
 
 
 def deposited(store: ObjectStore, mark: Mapping[str, Any]) -> str | None:

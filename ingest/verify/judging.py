@@ -15,6 +15,7 @@ from ingest.findings import Finding, Severity
 from ingest.settings import Home
 from ingest.signatures.apart import Apart, Lost
 from ingest.signatures.evidence import Rejudged, rejudge
+from ingest.store.marks import first_readable
 from ingest.verify.places import Place, places
 from sip import commit
 from sip.faults import Fault, fault
@@ -109,19 +110,16 @@ def _unreadable(place: Place, reason: str) -> Judgement:
 
 
 def _against_mark(place: Place, source: Source) -> Iterator[Fault]:
-    """A package in a store is also held against what its commit mark said first: one put over it later proves nothing."""
+    """A package in a store is also held against its commit mark."""
     if place.store is None or not place.key.endswith(commit.PACKAGE_SUFFIX):
         return
     assert not isinstance(source, Path)
-    mark_key = commit.commit_key(place.key)
-    versions = place.store.versions(mark_key)
-    mark = b"".join(place.store.stream(mark_key, versions[0])) if versions else None
     sha256, size = hashlib.sha256(), 0
     source.seek(0)
     while piece := source.read(_CHUNK):
         sha256.update(piece)
         size += len(piece)
-    yield from commit.compare(mark, sha256.hexdigest(), size)
+    yield from commit.compare(first_readable(place.store, commit.commit_key(place.key)), sha256.hexdigest(), size)
 
 
 def _library(source: Source) -> list[Fault]:

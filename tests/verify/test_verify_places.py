@@ -188,6 +188,25 @@ def test_a_prefix_is_every_package_below_it_each_held_against_its_mark(
     assert [str(r["path"]).removeprefix(far.url)[0] for r in (a, b, c, d)] == ["a", "b", "c", "d"]
 
 
+def test_the_first_readable_mark_counts_whatever_lies_under_or_over_it(
+    far: Store, store: StoreEndpoint, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A mark that rotted and was repaired is good again; one that an intruder puts over a good one proves nothing."""
+    good = make(tmp_path / "p.zip", {"a.txt": b"alpha"}).read_bytes()
+    true, forged = (
+        canonical.dumps({"schema": "guidang.commit/1.0", "key": far.prefix + name, "sha256": of, "size": len(good)})
+        for name, of in (("a/v1.zip", hashlib.sha256(good).hexdigest()), ("b/v1.zip", "0" * 64))
+    )
+    admin = store.client("admin")
+    far.put("a/v1.zip", good, mark=False)
+    for mark in (b"{rotten", true):
+        admin.put_object(Bucket=store.bucket, Key=commit_key(far.prefix + "a/v1.zip"), Body=mark)
+    far.put("b/v1.zip", good)
+    admin.put_object(Bucket=store.bucket, Key=commit_key(far.prefix + "b/v1.zip"), Body=forged)
+    main(["verify", "--json", far.url])
+    assert [codes(told) for told in lines(capsys)] == [{"PKG-PROFILE", "PKG-RECORD", "EVI-ABSENT"}] * 2
+
+
 def test_a_large_object_is_read_by_ranges_with_the_same_verdict(
     far: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
