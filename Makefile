@@ -19,7 +19,7 @@ stop: ## 停止正在运行的服务 / stop the running servers
 	@if [ -x $(BIN)/guidang ]; then $(BIN)/guidang stop; fi
 
 test: $(SYNCED) ## 全部测试，自行启动真实服务 / all tests, against real servers they start themselves
-	@$(BIN)/pytest -n 2 --dist loadfile
+	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-fast: $(SYNCED) ## 不启动服务的测试 / the tests that start no servers
 	@$(BIN)/pytest -m "not slow"

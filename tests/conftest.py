@@ -21,6 +21,7 @@ for _name in [name for name in os.environ if name.startswith(("GUIDANG_", "AIRFL
         del os.environ[_name]
 
 _TESTS = Path(__file__).parent
+_LONG = ("browser/", "chaos/", "dags/", "e2e/", "store/test_large.py")  # what runs whole nights, or moves gigabytes
 _SLOW = (
     "samplenight/",
     "test_workers.py",
@@ -45,7 +46,9 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What starts servers or many processes, or tries thousands of inputs, is slow without having to say so."""
+    """What starts servers or many processes, or tries thousands of inputs, is slow without having to say so. The longest files
+    come first, so that no worker is left with one of them at the end."""
+    items.sort(key=lambda item: not item.path.relative_to(_TESTS).as_posix().startswith(_LONG))
     for item in items:
         place = item.path.relative_to(_TESTS).as_posix()
         if "store" in getattr(item, "fixturenames", ()) or place.startswith(_SLOW):

@@ -15,7 +15,7 @@ import stat
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import paramiko
 
@@ -34,7 +34,11 @@ _DEPTH = 32  # what lies deeper is named, as a link is, and not gone into
 
 
 class SftpTree:
-    """The file system behind one SFTP connection; connects when first asked, and again after a break."""
+    """The file system behind an SFTP server; connects when first asked, and again after a break.
+
+    A connection serves one request, or one open file, at a time: an answer that two wait for is taken from one of them. So a
+    request that was left behind (patience.py) keeps its connection, and the next one has its own.
+    """
 
     remote = True
 
@@ -42,15 +46,14 @@ class SftpTree:
         self._at = connection
         self._lock = threading.Lock()
         self._closed = False
-        self._ssh: paramiko.SSHClient | None = None
-        self._sftp: paramiko.SFTPClient | None = None
+        self._idle: list[_Line] = []
 
     def marked(self, folder: str, markers: Collection[str], since: dt.date | None) -> Iterator[Marked]:
-        entries = {e.filename: e for e in self._ask(folder, lambda c: _listing(c, folder))}
+        entries = {e.filename: e for e in self._ask(folder, lambda line: _listing(line.sftp, folder))}
         for (name, entry), marker in itertools.product(entries.items(), markers):
             if stat.S_ISDIR(entry.st_mode or 0):
                 path = posixpath.join(folder, name, marker)
-                mark = self._ask(path, lambda c, path=path: _lstat(c, path))  # type: ignore[misc]
+                mark = self._ask(path, lambda line, path=path: _lstat(line.sftp, path))  # type: ignore[misc]
                 tag = ""
             else:
                 mark = entries.get(name + marker) if _is_file(entry) else None
@@ -62,31 +65,31 @@ class SftpTree:
         return self
 
     def walk(self, folder: str) -> list[str]:
-        st = self._ask(folder, lambda c: _lstat(c, folder))
+        st = self._ask(folder, lambda line: _lstat(line.sftp, folder))
         if st is None:
             raise DeliveryGone(folder)
         if _is_file(st):  # a delivery that is a single file
             return [posixpath.basename(folder)]
-        return self._ask(folder, lambda c: list(_below(c, folder, "", itertools.count(1))))
+        return self._ask(folder, lambda line: list(_below(line.sftp, folder, "", itertools.count(1))))
 
     def open(self, folder: str, name: str) -> SteadyFile:
         path = posixpath.join(folder, safe(name))
         if name == posixpath.basename(folder):
-            own = self._ask(folder, lambda c: _lstat(c, folder))
+            own = self._ask(folder, lambda line: _lstat(line.sftp, folder))
             path = folder if own is not None and _is_file(own) else path
-        return self._ask(path, lambda c: self._open(c, path))
+        return self._ask(path, lambda line: self._open(line, path), keep=True)
 
-    def _open(self, client: paramiko.SFTPClient, path: str) -> SteadyFile:
-        st = client.lstat(path)
+    def _open(self, line: _Line, path: str) -> SteadyFile:
+        st = line.sftp.lstat(path)
         if not _is_file(st):
             raise OSError(errno.ELOOP, f"not a regular file: {path!r}")
-        file = _Windows(client.open(path, "rb"), st.st_size or 0)
-        return SteadyFile(file, path, lambda: _state(client.lstat(path)), lambda e: SourceAway(path, e))
+        file = _Windows(line.sftp.open(path, "rb"), st.st_size or 0, lambda: self._give_back(line))
+        return SteadyFile(file, path, lambda: _state(line.sftp.lstat(path)), lambda e: SourceAway(path, e))
 
     def write(self, folder: str, files: Mapping[str, bytes]) -> None:
-        self._ask(folder, lambda c: _make(c, folder))
+        self._ask(folder, lambda line: _make(line.sftp, folder))
         for name, data in files.items():
-            self._ask(folder, lambda c, name=name, data=data: _write(c, folder, name, data))  # type: ignore[misc]
+            self._ask(folder, lambda line, name=name, data=data: _write(line.sftp, folder, name, data))  # type: ignore[misc]
 
     def join(self, folder: str, name: str) -> str:
         return posixpath.join(folder, name)
@@ -94,17 +97,20 @@ class SftpTree:
     def close(self) -> None:
         with self._lock:
             self._closed = True  # a request that was left behind does not connect again
-            self._drop()
+            idle, self._idle = self._idle, []
+        for line in idle:
+            line.ssh.close()
 
     # -------------------------------------------------------------------------------------------- the connection
 
-    def _ask(self, what: str, work: Callable[[paramiko.SFTPClient], _T]) -> _T:
-        """``work`` on a live connection; a broken one is made anew and the work done again. Raises SourceAway."""
+    def _ask(self, what: str, work: Callable[[_Line], _T], keep: bool = False) -> _T:
+        """``work`` on a connection of its own; after a break it is done again on another. Raises SourceAway.
+
+        ``keep``: what ``work`` gives goes on with the connection, and gives it back.
+        """
         for wait in (*_WAITS, None):
             try:
-                with self._lock:
-                    client = self._connected()
-                return work(client)
+                return self._once(work, keep)
             except (paramiko.BadHostKeyException, paramiko.AuthenticationException) as e:
                 raise SourceRefuses(self._at.id, e) from e
             except PermissionError as e:
@@ -115,60 +121,85 @@ class SftpTree:
                 broken: Exception = e
             except (paramiko.SSHException, EOFError) as e:
                 broken = e
-            with self._lock:
-                self._drop()
             if wait is None:
                 raise SourceAway(what, broken) from broken
             time.sleep(wait)
         raise AssertionError("unreachable")
 
-    def _connected(self) -> paramiko.SFTPClient:
-        if self._closed:
-            raise SourceAway(self._at.id, "已挂断 / hung up")
-        if self._sftp is None:
-            ssh = paramiko.SSHClient()
-            ssh.get_host_keys().add(self._host(), (key := _host_key(self._at)).get_name(), key)
-            ssh.set_missing_host_key_policy(paramiko.RejectPolicy())
-            try:
-                ssh.connect(
-                    self._at.host,
-                    self._at.port or 22,
-                    username=self._at.login,
-                    password=self._at.password or None,
-                    pkey=_private_key(self._at),
-                    look_for_keys=False,
-                    allow_agent=False,
-                    timeout=_SECONDS,
-                    banner_timeout=_SECONDS,
-                    auth_timeout=_SECONDS,
-                    channel_timeout=_SECONDS,
-                )
-                self._sftp = ssh.open_sftp()
-            except BaseException:
-                ssh.close()
-                raise
-            self._ssh = ssh
-            if (channel := self._sftp.get_channel()) is not None:
-                channel.settimeout(_SECONDS)
-        return self._sftp
+    def _once(self, work: Callable[[_Line], _T], keep: bool) -> _T:
+        with self._lock:
+            if self._closed:
+                raise SourceAway(self._at.id, "已挂断 / hung up")
+            line = self._idle.pop() if self._idle else None
+        line = line or self._connect()
+        try:
+            result = work(line)
+        except BaseException as e:
+            if isinstance(e, FileNotFoundError | PermissionError):  # an answer as good as any
+                self._give_back(line)
+            else:
+                line.ssh.close()
+            raise
+        if not keep:
+            self._give_back(line)
+        return result
+
+    def _give_back(self, line: _Line) -> None:
+        with self._lock:
+            if not self._closed and not self._idle:
+                self._idle.append(line)
+                return
+        line.ssh.close()
+
+    def _connect(self) -> _Line:
+        ssh = paramiko.SSHClient()
+        ssh.get_host_keys().add(self._host(), (key := _host_key(self._at)).get_name(), key)
+        ssh.set_missing_host_key_policy(paramiko.RejectPolicy())
+        try:
+            ssh.connect(
+                self._at.host,
+                self._at.port or 22,
+                username=self._at.login,
+                password=self._at.password or None,
+                pkey=_private_key(self._at),
+                look_for_keys=False,
+                allow_agent=False,
+                timeout=_SECONDS,
+                banner_timeout=_SECONDS,
+                auth_timeout=_SECONDS,
+                channel_timeout=_SECONDS,
+            )
+            sftp = ssh.open_sftp()
+        except BaseException:
+            ssh.close()
+            raise
+        if (channel := sftp.get_channel()) is not None:
+            channel.settimeout(_SECONDS)
+        return _Line(ssh, sftp)
 
     def _host(self) -> str:
         """How paramiko looks a host's key up."""
         port = self._at.port or 22
         return self._at.host if port == 22 else f"[{self._at.host}]:{port}"
 
-    def _drop(self) -> None:
-        if self._ssh is not None:
-            self._ssh.close()
-        self._ssh = self._sftp = None
+
+class _Line(NamedTuple):
+    """One connection, and the SFTP session on it."""
+
+    ssh: paramiko.SSHClient
+    sftp: paramiko.SFTPClient
 
 
 class _Windows:
-    """A remote file read a window at a time: many requests under way at once, and never more than a window in memory."""
+    """A remote file read a window at a time: many requests under way at once, and never more than a window in memory.
 
-    def __init__(self, file: paramiko.SFTPFile, size: int) -> None:
+    ``done`` is called when it is closed.
+    """
+
+    def __init__(self, file: paramiko.SFTPFile, size: int, done: Callable[[], None]) -> None:
         self._file = file
         self._size = size
+        self._done = done
         self._at = 0
         self._have = memoryview(b"")
 
@@ -184,6 +215,7 @@ class _Windows:
 
     def close(self) -> None:
         self._file.close()
+        self._done()
 
 
 def _host_key(at: Connection) -> paramiko.PKey:
@@ -253,7 +285,10 @@ def _state(st: paramiko.SFTPAttributes) -> tuple[Any, Any]:
 
 def _write(client: paramiko.SFTPClient, folder: str, name: str, data: bytes) -> None:
     """Beside its place first, then renamed over it: nobody sees half a receipt."""
-    temp = posixpath.join(folder, f".{os.getpid()}-{hashlib.sha256(name.encode('utf-8')).hexdigest()[:16]}.tmp")
+    temp = posixpath.join(
+        folder,
+        f".{os.getpid()}-{threading.get_native_id()}-{hashlib.sha256(name.encode('utf-8')).hexdigest()[:16]}.tmp",
+    )
     with client.open(temp, "wb") as f:
         f.write(data)
     client.posix_rename(temp, posixpath.join(folder, name))

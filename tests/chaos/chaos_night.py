@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
+import re
 import shutil
 import tempfile
 import time
@@ -25,6 +26,7 @@ from ingest.settings import Home
 
 DAG = "nightly_ingest"
 RUN = "manual__the-night"
+_TASK = re.compile(r"airflow worker -- ([0-9a-f]{8}-[0-9a-f-]{27})")
 AS_OF = dt.datetime(2026, 11, 20, 1, 0, tzinfo=CST)
 
 
@@ -117,6 +119,18 @@ class EmptyableSupervisor(Supervisor):
         for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
             for v in (*page.get("Versions", []), *page.get("DeleteMarkers", [])):
                 s3.delete_object(Bucket=bucket, Key=v["Key"], VersionId=v["VersionId"])
+
+
+def task_processes() -> Iterator[tuple[int, str]]:
+    """The processes in which an Airflow runs tasks now, with the name of the try, by the title they give themselves."""
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                title = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+            except OSError:
+                continue
+            if found := _TASK.match(title):
+                yield int(entry.name), found[1]
 
 
 @pytest.fixture(scope="session")

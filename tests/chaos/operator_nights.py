@@ -7,7 +7,6 @@ import dataclasses
 import datetime as dt
 import json
 import os
-import re
 import shutil
 import signal
 import time
@@ -15,7 +14,7 @@ from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
-from chaos_night import AS_OF, DAG, RUN, EmptyableSupervisor, Night
+from chaos_night import AS_OF, DAG, RUN, EmptyableSupervisor, Night, task_processes
 
 import samplenight
 from ingest import night as nights
@@ -25,7 +24,6 @@ from ingest.stages import StageFailed
 
 STAGES = ["batch.receive", "batch.check", "batch.file", "batch.package", "batch.deposit", "batch.acknowledge"]
 TASKS = ["discover", *STAGES, "again", "report", "anchor"]
-_TASK = re.compile(r"airflow worker -- ([0-9a-f]{8}-[0-9a-f-]{27})")
 _WANTED = {"acknowledged": 4, "rejected": 2, "held": 1}  # deliveries of a small night, by what becomes of them
 
 
@@ -115,7 +113,7 @@ class SmallNights:
         deadline = time.monotonic() + seconds
         looked = 0.0
         while True:
-            for pid, uuid in _processes():
+            for pid, uuid in task_processes():
                 if uuid in self._seen:
                     continue
                 with contextlib.suppress(ProcessLookupError):
@@ -149,17 +147,6 @@ class SmallNights:
         while not done():
             assert time.monotonic() < deadline, self.states()
             time.sleep(0.2)
-
-
-def _processes() -> Iterator[tuple[int, str]]:
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                title = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
-            except OSError:
-                continue
-            if found := _TASK.match(title):
-                yield int(entry.name), found[1]
 
 
 def _pristine(folder: Path) -> Path:

@@ -9,12 +9,12 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from night_home import AS_OF, NightHome
 
-import samplenight
 from ingest import code, night
 from ingest.alerts.incidents import OPEN, incidents
 from ingest.audit.anchor import ChainBroken
@@ -27,10 +27,10 @@ WHO = ["--by", "张三", "--reason", "已修好"]
 
 
 @pytest.fixture
-def few(night_home: NightHome) -> NightHome:
+def few(night_home: NightHome, sample_night: Callable[..., None]) -> NightHome:
     """Four good deliveries of one agency, and another agency whose source nobody answers at."""
     root = night_home.home.root
-    samplenight.make(root, count=2, seed="alarms")
+    sample_night(root, count=2, seed="alarms")
     expected = json.loads((root / "expectations.json").read_text("utf-8"))["records"]
     good = [(r["agency"], r["delivery"]) for r in expected if r["state"] == "acknowledged"]
     first = sorted(g for g in good if g[0] == sorted(good)[0][0])[:4]

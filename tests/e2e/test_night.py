@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from night_home import NightHome
 
-import samplenight
 from ingest.cli import main
 from ingest.expectations import compare
 from ingest.ledger import Ledger
@@ -21,8 +21,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 @pytest.fixture
-def sample(night_home: NightHome) -> NightHome:
-    samplenight.make(night_home.home.root, count=20)
+def sample(night_home: NightHome, sample_night: Callable[..., None]) -> NightHome:
+    sample_night(night_home.home.root, count=20)
     return night_home
 
 

@@ -140,7 +140,7 @@ def test_a_listing_that_does_not_end_is_a_source_that_is_away(far: Far, tmp_path
 def test_a_file_that_does_not_end_is_told_in_the_records_time_and_read_another_time(
     far: Far, tmp_path: Path, trouble: str
 ) -> None:
-    source = far.open(tmp_path, reading=2.0)
+    source = far.open(tmp_path, reading=3.0)
     (found,) = source.deliveries()
     reader = source.reader(found.location)
     far.line.disturb(trouble, after=len(far.content) // 2)
@@ -154,7 +154,7 @@ def test_a_file_that_does_not_end_is_told_in_the_records_time_and_read_another_t
 
 
 def test_names_that_do_not_come_are_not_waited_for(far: Far, tmp_path: Path) -> None:
-    source = far.open(tmp_path, reading=1.0)
+    source = far.open(tmp_path, reading=3.0)
     (found,) = source.deliveries()
     far.line.disturb("stall")
     begun = time.monotonic()
@@ -164,7 +164,7 @@ def test_names_that_do_not_come_are_not_waited_for(far: Far, tmp_path: Path) -> 
 
 
 def test_a_receipt_that_is_not_taken_is_not_waited_for_and_handed_over_later(far: Far, tmp_path: Path) -> None:
-    source = far.open(tmp_path, reading=1.0)
+    source = far.open(tmp_path, reading=3.0)
     assert len(list(source.deliveries())) == 1
     far.line.disturb("stall")
     begun = time.monotonic()

@@ -412,6 +412,24 @@ def test_https_cut_off_is_not_the_end_of_a_file(interface: Interface, tmp_path: 
             pass
 
 
+def test_requests_that_run_side_by_side_over_sftp_each_get_their_own_answer(sftp: SftpServer, tmp_path: Path) -> None:
+    """One that was left behind is still under way when the next comes."""
+    place = sftp_place(sftp)
+    place.put("1/a.txt", b"a" * 100_000)
+    place.put("1/case.json", b"{}")
+    source = open_source(Home(tmp_path, connections={"agency_sftp": place.connection}), agency(place.source))
+    (found,) = source.deliveries()
+    reader = source.reader(found.location)
+
+    def look(n: int) -> tuple[list[str], bytes]:
+        with reader.open("a.txt") as file:
+            return sorted(reader.names()), file.read()
+
+    with ThreadPoolExecutor(4) as threads:
+        answers = list(threads.map(look, range(40)))
+    assert answers == [(["a.txt"], b"a" * 100_000)] * 40
+
+
 def test_https_drop_by_drop_ends_within_the_records_time(interface: Interface, tmp_path: Path) -> None:
     place = https_place(interface)
     place.put("1/case.json", b"{}")
