@@ -41,14 +41,11 @@ class Ledger:
                 search.catch_up(tx.conn)
 
     def exists(self) -> bool:
-        """Whether there is a ledger behind the URL; looking makes none."""
+        """Whether there is a ledger behind the URL; looking makes none. Raises OperationalError where its server cannot be asked."""
         database = self._engine.url.database
         if self._engine.dialect.name == "sqlite" and not (database and Path(database).is_file()):
             return False
-        try:
-            return migrate.current(self._engine) is not None
-        except sa.exc.OperationalError:
-            return False
+        return migrate.current(self._engine) is not None
 
     def close(self) -> None:
         self._engine.dispose()

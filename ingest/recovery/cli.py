@@ -84,6 +84,8 @@ def stores(home: Home, replica: str | None) -> dict[str, ObjectStore]:
 
 def _restore(args: argparse.Namespace) -> int:
     """Exit 0 all restored, 1 some could not be, 2 wrong use or trouble."""
+    from sqlalchemy.exc import OperationalError
+
     from ingest.ledger import Ledger
     from ingest.recovery.restore import NotRestored, all_keys, keys_of, restore
 
@@ -92,7 +94,10 @@ def _restore(args: argparse.Namespace) -> int:
     first = next(iter(replicas.values()))
     bad = 0
     with Ledger(home.database_url) as ledger:
-        known = ledger if ledger.exists() else None
+        try:
+            known = ledger if ledger.exists() else None
+        except OperationalError:  # what is in the store can be had without it
+            known = None
         for name in [None] if args.all else args.names:
             keys = list(all_keys(first)) if name is None else keys_of(known, first, name)
             if not keys:

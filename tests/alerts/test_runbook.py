@@ -11,6 +11,7 @@ import pytest
 
 from ingest.alerts.kinds import PAGES, kinds
 from ingest.cli import _parser
+from ingest.paths import ROOT
 from ingest.trouble import causes
 
 _COMMAND = re.compile(r"guidang [a-z][^`\n#]*")
@@ -28,6 +29,10 @@ def test_every_alarm_has_a_page_and_every_page_an_alarm() -> None:
     assert {p.name for p in PAGES.glob("*.md")} - _OTHER == {f"{code}.md" for code in kinds()}
     listed = re.findall(r"\]\(([A-Z-]+)\.md\)", (PAGES / "README.md").read_text("utf-8"))
     assert sorted(listed) == sorted(kinds())
+    tried = re.findall(
+        r"\]\(([A-Z-]+)\.md\) .*`(tests/[a-z0-9_/]+\.py)` \|$", (PAGES / "README.md").read_text("utf-8"), re.M
+    )
+    assert {code for code, place in tried if code in (ROOT / place).read_text("utf-8")} == set(kinds())
     assert {cause.alarm for cause in causes().values()} <= set(kinds())
 
 

@@ -6,7 +6,7 @@ import datetime as dt
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -21,6 +21,7 @@ from ingest.ledger import Ledger
 from ingest.ledger.tables import run
 from ingest.model import CST, State
 from ingest.servers.component import Component
+from ingest.servers.ports import Ports
 from ingest.servers.supervisor import Supervisor
 from ingest.settings import ConfigError, Home
 
@@ -119,6 +120,17 @@ def test_a_ledger_that_cannot_be_read_is_told_and_says_nothing_about_runs(home: 
     for path, content in good.items():
         path.write_bytes(content)
     assert codes(home, NIGHT + hours(2.2)) == ["RUN-STALLED"]
+
+
+def test_a_database_server_that_is_not_there_is_told_and_over_when_it_is_back(
+    home: Path, new_database: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nobody = f"postgresql+psycopg2://guidang:secret@127.0.0.1:{Ports.free().api}/guidang"
+    monkeypatch.setenv("GUIDANG_DATABASE_URL", nobody)
+    assert codes(home, NIGHT) == ["LEDGER-AWAY"]
+    assert "secret" not in str(incidents(Home.of(home), OPEN))
+    monkeypatch.setenv("GUIDANG_DATABASE_URL", new_database())
+    assert codes(home, NIGHT + hours(0.2)) == []
 
 
 def test_a_server_that_ends_again_and_again_is_told(home: Path, tmp_path: Path) -> None:

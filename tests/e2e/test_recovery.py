@@ -19,6 +19,7 @@ from ingest.cli import main
 from ingest.ledger import Ledger
 from ingest.ledger.tables import batch, copy, event, number, receipt, record, sequence
 from ingest.recovery.restore import restore
+from ingest.servers.ports import Ports
 from ingest.store import config
 from sip import canonical, commit
 from sip.verify import verify
@@ -118,6 +119,9 @@ def test_dropped_and_rebuilt_the_ledger_is_equal_in_every_archival_fact(
             assert [k.rsplit("/", 1)[1] for k in keys] == ["v1.zip", "v2.zip"]
     assert not list(home.root.glob("ledger.db")), "restoring makes no ledger"
     assert main(["restore", "T001-NO", "-o", str(out), *at]) == 1
+    with pytest.MonkeyPatch.context() as environment:  # nor does it ask for one whose server is away
+        environment.setenv("GUIDANG_DATABASE_URL", f"postgresql+psycopg2://x@127.0.0.1:{Ports.free().api}/x")
+        assert main(["restore", two["archival_code"], "-o", str(tmp_path / "away"), *at]) == 0
 
     # without the chain: packages alone, so receipts are told again
     assert main(["ledger", "rebuild", "--to", home.database_url, "--without-chain", *at]) == 0
