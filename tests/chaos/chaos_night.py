@@ -147,7 +147,7 @@ def servers() -> Iterator[EmptyableSupervisor]:
 @pytest.fixture(scope="session")
 def night(servers: EmptyableSupervisor, tmp_path_factory: pytest.TempPathFactory) -> Night:
     pristine = tmp_path_factory.mktemp("pristine")
-    samplenight.make(pristine, count=60, seed="chaos")
+    samplenight.make(pristine, count=30, seed="chaos")
     return Night(servers, pristine)
 
 

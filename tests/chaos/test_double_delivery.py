@@ -30,7 +30,7 @@ from sip.commit import commit_key
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 WORKERS, KILLS = 16, 6
-TOTALS = [("postgresql", 500), ("sqlite", 40)]
+TOTALS = [("postgresql", 500), ("sqlite", 25)]
 
 
 @pytest.fixture
