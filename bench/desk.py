@@ -104,7 +104,7 @@ def _pages(records: int) -> Iterator[tuple[str, str, dict[str, str]]]:
     """What is asked for: name, path, headers."""
     n = records // 2
     begin = first_night(records)
-    day, month, half = (begin + dt.timedelta(days=n) for n in (20, 30, 100))
+    day, month, half = (begin + dt.timedelta(days=days) for days in (20, 30, 100))
     record_id = f"{n:024x}"
     own = {"x-agency": AGENCIES[3]}
     yield "tonight", "/", {}
@@ -113,7 +113,7 @@ def _pages(records: int) -> Iterator[tuple[str, str, dict[str, str]]]:
     yield "newest records", "/records", {}
     yield "newest records, a producer's", "/records", own
     yield "case number, its end", f"/records?q={n:07d}", {}
-    yield "档号 whole", f"/records?q=D30-{n:07d}", {}
+    yield "档号, a piece of it", f"/records?q=D30-{n:07d}", {}
     yield "档号 beginning", f"/records?archival_code=T003-ZY·XK·{day.year}·D30-00", {}
     yield "case number, a beginning that many have", "/records?case_no=11440100FAKE", {}
     yield "title, a common word (10 %)", "/records?q=食品经营", {}

@@ -14,7 +14,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from desk.app import create_app, local
-from desk.guard import client, limit, too_many, visitor
+from desk.guard import client, ensure_room, limit, visitor
 from desk.pages import PageDep
 from desk.sessions import AloneSessions
 from ingest.settings import ConfigError, Home
@@ -48,8 +48,7 @@ def log_in(
     password: Annotated[str, Form(max_length=200)], next: Annotated[str, Form()] = "",
 ) -> Response:  # fmt: skip
     """Begin a session, or say that name and password do not belong together (never which of them is wrong)."""
-    if not request.app.state.limiter.room(_TRIES, "login", client(request)):
-        raise too_many()
+    ensure_room(request, _TRIES, "login", client(request))
     sessions: AloneSessions = request.app.state.sessions
     user = sessions.check(name, password)
     if user is None:

@@ -152,10 +152,16 @@ class Limiter:
 def limit(request: Request, rate: limits.RateLimitItem, *of: str) -> None:
     """Count one request; 429 when there were too many."""
     if not request.app.state.limiter.take(rate, *of):
-        raise too_many()
+        raise _too_many()
 
 
-def too_many() -> HTTPException:
+def ensure_room(request: Request, rate: limits.RateLimitItem, *of: str) -> None:
+    """429 where one more would be too many; counts nothing, for what is counted only when it goes wrong."""
+    if not request.app.state.limiter.room(rate, *of):
+        raise _too_many()
+
+
+def _too_many() -> HTTPException:
     return HTTPException(429, "请求过于频繁，请稍后再试 / too many requests: wait a little")
 
 

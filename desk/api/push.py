@@ -10,7 +10,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel, ConfigDict, Field
 
 from desk.api import models, tokens
-from desk.guard import HomeDep, LedgerDep, client, limit
+from desk.guard import HomeDep, LedgerDep, client, ensure_room, limit
 from desk.roles import Right, Role, User
 from ingest import push
 from ingest.settings import Agency, ConfigError
@@ -66,8 +66,7 @@ def pusher(
     given: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)],
 ) -> Agency:
     """The agency that calls, if the token is its own; 401 alike for a wrong token and an unknown agency."""
-    if not request.app.state.limiter.room(_WRONG, "push", client(request)):
-        raise HTTPException(429, "请求过于频繁，请稍后再试 / too many requests: wait a little")
+    ensure_room(request, _WRONG, "push", client(request))
     if given is None or not tokens.good(home, agency, given.credentials):
         request.app.state.limiter.take(_WRONG, "push", client(request))
         raise HTTPException(401, "令牌不对 / not the agency's token", {"WWW-Authenticate": "Bearer"})

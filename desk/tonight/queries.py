@@ -258,11 +258,8 @@ def causes(home: Home, ledger: Ledger, user: User, of: Run) -> list[Cause]:
             by_code = {f.code: (f, keys) for f in stopping(findings)}
             found.update(by_code.keys())
             examples = by_code | examples
-    return [
-        Cause(code, count, by_digest(home, keys).finding(example))
-        for code, count in found.most_common()
-        for example, keys in (examples[code],)
-    ]
+    shown = {code: by_digest(home, keys).finding(example) for code, (example, keys) in examples.items()}
+    return [Cause(code, count, shown[code]) for code, count in found.most_common()]
 
 
 def stuck(ledger: Ledger, user: User, most: int = 20) -> list[Stuck]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ingest.model import Filing, StagedFile
-from ingest.store.marks import first_readable
+from ingest.store import marks as kept_marks
 from ingest.store.objects import ObjectStore
 from sip import bagtext, commit
 from sip.container import Damaged
@@ -47,14 +47,11 @@ def marks(store: ObjectStore) -> Iterator[str]:
 def read_mark(store: ObjectStore, mark_key: str) -> dict[str, Any]:
     """A commit mark by its key; of several versions the first that is one. Raises Unusable."""
     try:
-        if (raw := first_readable(store, mark_key)) is None:
+        if (raw := kept_marks.first_readable(store, mark_key)) is None:
             raise KeyError(mark_key)
-        mark = commit.read(raw)
-        if commit.commit_key(str(mark["key"])) != mark_key:
-            raise ValueError(f"it speaks of {mark['key']}")
+        return kept_marks.read(raw, mark_key)
     except (ValueError, KeyError) as why:
         raise Unusable(f"{mark_key}: 不是提交标记 / no commit mark: {why}") from why
-    return mark
 
 
 def deposited(store: ObjectStore, mark: Mapping[str, Any]) -> str | None:

@@ -46,7 +46,7 @@ class SftpTree:
         self._at = connection
         self._lock = threading.Lock()
         self._closed = False
-        self._idle: list[_Line] = []
+        self._idle: _Line | None = None
 
     def marked(self, folder: str, markers: Collection[str], since: dt.date | None) -> Iterator[Marked]:
         entries = {e.filename: e for e in self._ask(folder, lambda line: _listing(line.sftp, folder))}
@@ -97,8 +97,8 @@ class SftpTree:
     def close(self) -> None:
         with self._lock:
             self._closed = True  # a request that was left behind does not connect again
-            idle, self._idle = self._idle, []
-        for line in idle:
+            line, self._idle = self._idle, None
+        if line is not None:
             line.ssh.close()
 
     # -------------------------------------------------------------------------------------------- the connection
@@ -130,7 +130,7 @@ class SftpTree:
         with self._lock:
             if self._closed:
                 raise SourceAway(self._at.id, "已挂断 / hung up")
-            line = self._idle.pop() if self._idle else None
+            line, self._idle = self._idle, None
         line = line or self._connect()
         try:
             result = work(line)
@@ -146,8 +146,8 @@ class SftpTree:
 
     def _give_back(self, line: _Line) -> None:
         with self._lock:
-            if not self._closed and not self._idle:
-                self._idle.append(line)
+            if not self._closed and self._idle is None:
+                self._idle = line
                 return
         line.ssh.close()
 

@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+from typing import Any
+
 from ingest.store.objects import ObjectStore
 from sip import commit
+
+
+def read(raw: bytes, mark_key: str) -> dict[str, Any]:
+    """What a mark says. ValueError or KeyError where it is none, or one that speaks of another package."""
+    mark = commit.read(raw)
+    if commit.commit_key(str(mark["key"])) != mark_key:
+        raise ValueError(f"it speaks of {mark['key']}")
+    return mark
 
 
 def first_readable(store: ObjectStore, mark_key: str) -> bytes | None:
@@ -15,9 +26,7 @@ def first_readable(store: ObjectStore, mark_key: str) -> bytes | None:
     for version in store.versions(mark_key):
         raw = b"".join(store.stream(mark_key, version))
         first = raw if first is None else first
-        try:
-            if commit.commit_key(str(commit.read(raw)["key"])) == mark_key:
-                return raw
-        except (ValueError, KeyError):
-            continue
+        with contextlib.suppress(ValueError, KeyError):
+            read(raw, mark_key)
+            return raw
     return first
